@@ -1,0 +1,1 @@
+"""Bytes or a path -> samples: inventory, labels, integrity, decode. Knows no Spark."""

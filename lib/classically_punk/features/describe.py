@@ -1,0 +1,113 @@
+"""Samples in, numbers out: the values of one clip, and the rows of its segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from classically_punk.errors import BadSampleRateError, ClipTooShortError, NonFiniteError, OutOfRangeError
+from classically_punk.features import catalogue
+from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
+from classically_punk.features.arrays import Samples, Vector
+from classically_punk.settings import Limits
+
+WHOLE_CLIP = -1
+"""Segment number of the row that describes the whole clip."""
+MAX_LEVEL = float(1 << 16)
+"""Beyond 2^16 times full scale a clip is damaged, not loud; its square sums would leave float32."""
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One row of the feature table: `values` (m,) in the order of `catalogue.columns`, times in seconds."""
+
+    segment: int
+    start_s: float
+    duration_s: float
+    values: NDArray[np.float64]
+
+
+def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "classic57") -> dict[str, float]:
+    """Whole-clip values of mono samples (n,) at full scale 1.0, by catalogue name; other rates are resampled.
+
+    Raises ClipTooShortError (n < 1025 at 22 050 Hz for `classic57`, 8820 for `punk`), NonFiniteError,
+    OutOfRangeError, BadSampleRateError; ValueError for another shape or an unknown feature set.
+    """
+    names = [column.name for column in catalogue.columns(feature_set)]
+    values = _values(_at_own_rate(checked(samples), sample_rate), feature_set)
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def describe_segments(samples: ArrayLike, segment_s: float, feature_set: str = "punk") -> list[SegmentRow]:
+    """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
+
+    A trailing piece under half a segment is dropped; a clip no longer than one segment has segment 0 equal to -1.
+    Values of scope `clip` are measured once and repeated. Raises as `describe_clip`.
+    """
+    clip = checked(samples)
+    size = round(segment_s * SAMPLE_RATE_HZ)
+    # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
+    if size // 2 < catalogue.min_samples(feature_set):
+        raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
+    whole = _values(clip, feature_set)
+    rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
+    for number, (start, piece) in enumerate(_pieces(clip, size)):
+        values = whole if piece.size == clip.size else _values(piece, feature_set, known=whole)
+        rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, piece.size / SAMPLE_RATE_HZ, values))
+    return rows
+
+
+def checked(samples: ArrayLike) -> Samples:
+    """Anything like an array -> contiguous float32 (n,), finite, within ±2^16.
+
+    Raises NonFiniteError, OutOfRangeError; ValueError unless one-dimensional and real.
+    """
+    array = np.asarray(samples)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise ValueError(f"expected real mono samples of shape (n,), got {array.dtype} {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(array))} of {array.size} samples are not finite")
+    peak = max(float(array.max()), -float(array.min())) if array.size else 0.0
+    if peak > MAX_LEVEL:
+        raise OutOfRangeError(f"peak {peak:.3g}, at most {MAX_LEVEL:.0f} times full scale")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
+    limits = Limits()
+    # written so that NaN fails, too
+    lowest, highest = limits.min_sample_rate_hz, limits.max_sample_rate_hz
+    if not lowest <= sample_rate <= highest or sample_rate % 1:
+        raise BadSampleRateError(f"{sample_rate} Hz, expected a whole number from {lowest} to {highest} Hz")
+    if sample_rate == SAMPLE_RATE_HZ:
+        return samples
+    from classically_punk.audio.decode import resample  # what reads files is not needed for samples at the own rate
+
+    return resample(samples, int(sample_rate), SAMPLE_RATE_HZ)
+
+
+def _pieces(clip: Samples, size: int) -> Iterator[tuple[int, Samples]]:
+    if clip.size <= size:
+        yield 0, clip
+        return
+    for start in range(0, clip.size, size):
+        piece = clip[start : start + size]
+        if 2 * piece.size >= size:
+            yield start, piece
+
+
+def _values(samples: Samples, feature_set: str, known: Vector | None = None) -> Vector:
+    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given."""
+    if samples.size < catalogue.min_samples(feature_set):
+        raise ClipTooShortError(needed=catalogue.min_samples(feature_set), got=int(samples.size))
+    analysis = Analysis(samples)
+    values = np.empty(len(catalogue.columns(feature_set)))
+    at = 0
+    for feature in catalogue.entries(feature_set):
+        here = slice(at, at + len(feature.scalars))
+        at = here.stop
+        values[here] = known[here] if known is not None and feature.scope == "clip" else feature.kernel(analysis)
+    return values

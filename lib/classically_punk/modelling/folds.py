@@ -1,0 +1,128 @@
+"""Who is tested on what: seeded folds that keep groups apart, and published lists of tracks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from classically_punk.errors import ConfigError
+from classically_punk.modelling.arrays import Ints, Mask, ModelError
+
+PARTS = ("train", "valid", "test")
+
+
+def unit_keys(clip_ids: Sequence[str], groups: Sequence[str | None]) -> tuple[str, ...]:
+    """Clips and their groups -> one key per clip, the same within a group; a clip without a group stands alone."""
+    return tuple(
+        f"clip:{clip}" if group is None else f"group:{group}" for clip, group in zip(clip_ids, groups, strict=True)
+    )
+
+
+def assign(clip_ids: Sequence[str], groups: Sequence[str | None], genres: Sequence[str], k: int, seed: int) -> Ints:
+    """Clips with group and genre -> (n,) fold of each, 0 to k-1; a group is never split and no fold is empty.
+
+    Genre by genre, groups (the large ones first, then in the order of a hash of seed and group) go to the fold that has
+    the fewest clips of the genre, then the fewest clips: stratified, and a function of the set, not of the row order.
+    Raises ConfigError if k < 2 or there are fewer groups than folds; ModelError if a clip stands there twice.
+    """
+    if len(set(clip_ids)) != len(clip_ids):
+        raise ModelError("a clip stands twice among the clips to be dealt into folds")
+    units = unit_keys(clip_ids, groups)
+    inside: dict[str, Counter[str]] = defaultdict(Counter)
+    for unit, genre in zip(units, genres, strict=True):
+        inside[unit][genre] += 1
+    if k < 2:
+        raise ConfigError("evaluation.folds", f"is {k}, needs to be 2 or more")
+    if len(inside) < k:
+        raise ConfigError("evaluation.folds", f"is {k}, but there are only {len(inside)} groups of clips to keep apart")
+
+    dealt: dict[str, int] = {}
+    sizes = [0] * k
+    per_genre: dict[str, list[int]] = defaultdict(lambda: [0] * k)
+    for unit in sorted(inside, key=lambda unit: _turn(unit, inside[unit], seed)):
+        genre = _main_genre(inside[unit])
+        fold = min(range(k), key=lambda fold: (per_genre[genre][fold], sizes[fold], fold))
+        dealt[unit] = fold
+        sizes[fold] += inside[unit].total()
+        for each, count in inside[unit].items():
+            per_genre[each][fold] += count
+    return np.asarray([dealt[unit] for unit in units], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Clips matched to published lists: `part` (n,) is 0 train, 1 valid, 2 test, -1 in no list.
+
+    `left_out` counts the clips in no list, `missing` the listed tracks without a clip; `digest` is that of the lists.
+    """
+
+    part: Ints
+    left_out: int
+    missing: int
+    digest: str
+
+    @property
+    def train(self) -> Mask:
+        """(n,) mask of the clips to fit on: the train and the valid list."""
+        return np.asarray((self.part == 0) | (self.part == 1))
+
+    @property
+    def test(self) -> Mask:
+        """(n,) mask of the clips to be judged on."""
+        return np.asarray(self.part == 2)
+
+
+def split_folds(folder: Path, name: str, stems: Sequence[str]) -> Split:
+    """Lists `train_`, `valid_`, `test_<name>.txt` in `folder` and the file stems of the clips -> who is in which part.
+
+    A line is `genre/stem.ext`; only the stem counts (`stem_of`). Raises ConfigError if a list is missing, unreadable or
+    empty, if a track stands in two lists, or if no clip is left to fit on or to be judged on.
+    """
+    lists = [_read_list(folder / f"{part}_{name}.txt") for part in PARTS]
+    where: dict[str, int] = {}
+    for part, listed in enumerate(lists):
+        for stem in listed:
+            if where.setdefault(stem, part) != part:
+                both = f"{PARTS[where[stem]]}_{name}.txt and {PARTS[part]}_{name}.txt"
+                raise ConfigError("evaluation.split_dir", f"{stem} stands in both {both}")
+    part_of = np.asarray([where.get(stem, -1) for stem in stems], dtype=np.int64)
+    split = Split(
+        part=part_of,
+        left_out=int((part_of < 0).sum()),
+        missing=len(where.keys() - set(stems)),
+        digest=hashlib.sha256(repr([sorted(listed) for listed in lists]).encode()).hexdigest()[:16],
+    )
+    for purpose, mask in (("train or valid", split.train), ("test", split.test)):
+        if not mask.any():
+            raise ConfigError("evaluation.split_dir", f"no clip matches the {purpose} list of '{name}' in {folder}")
+    return split
+
+
+def stem_of(path: str) -> str:
+    """A path or file name -> the part that split lists are matched by: `blues/blues.00012.wav` -> `blues.00012`."""
+    return PurePosixPath(path).stem
+
+
+def _read_list(path: Path) -> frozenset[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError("evaluation.split_dir", f"cannot read the list {path}: {reason}") from error
+    stems = frozenset(stem_of(line.strip()) for line in text.splitlines() if line.strip())
+    if not stems:
+        raise ConfigError("evaluation.split_dir", f"the list {path} is empty")
+    return stems
+
+
+def _main_genre(counts: Counter[str]) -> str:
+    return min(counts, key=lambda genre: (-counts[genre], genre))
+
+
+def _turn(unit: str, counts: Counter[str], seed: int) -> tuple[str, int, str]:
+    return _main_genre(counts), -counts.total(), hashlib.sha256(f"{seed}\0{unit}".encode()).hexdigest()

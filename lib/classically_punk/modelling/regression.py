@@ -1,0 +1,134 @@
+"""One linear regression per genre on 0/1 targets, solved from `Moments`: no pass over the data.
+
+On columns Z standardised by weighted population moments, all genres share (Z'WZ + Σw·λ·I)θ = Z'W(y - ȳ): the ridge of
+Spark MLlib with `weightCol`, `standardization=False` and `regParam = λ·sd_w(y)`, so λ means the same for every genre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg
+
+from classically_punk.modelling.arrays import Floats, Mask, ModelError, floats
+from classically_punk.modelling.moments import Moments, all_but
+
+CONSTANT_SHARE = 1e-10
+"""A column whose standard deviation is at most this share of its absolute mean counts as constant: what rounding leaves
+in a constant column is near 1e-16, what carries music is above 1e-4."""
+
+RANK_SHARE = 1e-11
+"""Eigenvalues of the system up to this share of the largest count as zero: a collinear column leaves near 1e-15."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One solved system for g genres; k of the p columns are kept, the constant ones dropped.
+
+    `intercept` (g,); `coefficients` (k, g) per standard deviation; `means`, `scales` (k,) of the kept columns;
+    `kept` (p,) mask; `r2` (g,) weighted, on the training rows, NaN for a genre that all or none of them have;
+    `condition` of the system solved (infinite when rank-deficient); `lam` the ridge strength λ.
+    """
+
+    intercept: Floats
+    coefficients: Floats
+    means: Floats
+    scales: Floats
+    kept: Mask
+    r2: Floats
+    condition: float
+    lam: float
+    rank_deficient: bool
+
+    def dropped(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Names of all p columns -> the names of those dropped as constant."""
+        return tuple(name for name, kept in zip(names, self.kept, strict=True) if not kept)
+
+
+def constant_columns(moments: Moments) -> Mask:
+    """Sums -> (p,) mask of columns that do not vary, by `CONSTANT_SHARE`."""
+    deviations = _deviations(moments)
+    return np.asarray(deviations <= np.maximum(CONSTANT_SHARE * np.abs(moments.means), np.finfo(np.float64).tiny))
+
+
+def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True) -> Fit:
+    """Sums of the training rows, λ >= 0 -> the fit of every genre.
+
+    With `standardise=False` the columns are penalised as they come (already standardised, then clipped): scales are 1.
+    A singular system gets its solution of minimum norm on the standardised columns, flagged `rank_deficient`.
+    Raises ModelError without rows, with a λ that is negative or not finite, or if no column varies.
+    """
+    if moments.rows == 0:
+        raise ModelError("no rows to fit")
+    if not (np.isfinite(lam) and lam >= 0):
+        raise ModelError(f"the ridge strength is {lam!r}, needs to be a number of zero or more")
+    kept = ~constant_columns(moments)
+    if not kept.any():
+        raise ModelError(f"none of the {moments.columns} columns varies")
+    deviations = _deviations(moments)[kept]
+    scales = deviations if standardise else np.ones_like(deviations)
+    # Everything is solved for the coefficients of unit-variance columns, where the diagonal is one: unscaled sums have
+    # condition numbers near 1e9 on audio features. Without `standardise` the ridge is carried over to that scale.
+    ridge = lam * np.square(scales / deviations)
+    system = moments.second[np.ix_(kept, kept)] / (moments.weight * np.outer(deviations, deviations))
+    correlations = moments.cross[kept] / (moments.weight * deviations[:, np.newaxis])
+    unit, condition, deficient = _solve_system(system + np.diag(ridge), correlations)
+    residual = moments.target_second / moments.weight
+    explained = 2 * np.sum(unit * correlations, axis=0) - np.sum(unit * (system @ unit), axis=0)
+    r2 = np.full(moments.classes, np.nan)
+    np.divide(explained, residual, out=r2, where=residual > 0)
+    return Fit(
+        intercept=moments.target_means,
+        coefficients=unit * (scales / deviations)[:, np.newaxis],
+        means=moments.means[kept],
+        scales=scales,
+        kept=kept,
+        r2=r2,
+        condition=condition,
+        lam=float(lam),
+        rank_deficient=deficient,
+    )
+
+
+def solve_folds(parts: Sequence[Moments], lam: float = 0.0, *, standardise: bool = True) -> tuple[Fit, ...]:
+    """Sums per fold -> one fit per fold, trained on all the other folds.
+
+    Raises ModelError as `solve` does.
+    """
+    return tuple(solve(all_but(parts, fold), lam, standardise=standardise) for fold in range(len(parts)))
+
+
+def standardised(fit: Fit, x: ArrayLike) -> Floats:
+    """Rows (n, p) -> (n, k): the kept columns in standard deviations of the training rows.
+
+    Raises ModelError if the number of columns is another or a value is not finite.
+    """
+    x = floats(x, "x", 2)
+    if x.shape[1] != fit.kept.size:
+        raise ModelError(f"x has {x.shape[1]} columns, the fit was made with {fit.kept.size}")
+    return np.asarray((x[:, fit.kept] - fit.means) / fit.scales)
+
+
+def scores(fit: Fit, x: ArrayLike) -> Floats:
+    """Rows (n, p) -> (n, g) values of the genres' regressions, near 0 to 1 but not bounded: not probabilities.
+
+    Raises ModelError as `standardised` does.
+    """
+    return np.asarray(standardised(fit, x) @ fit.coefficients + fit.intercept)
+
+
+def _deviations(moments: Moments) -> Floats:
+    return np.asarray(np.sqrt(np.maximum(np.diag(moments.second), 0.0) / max(moments.weight, np.finfo(float).tiny)))
+
+
+def _solve_system(system: Floats, right: Floats) -> tuple[Floats, float, bool]:
+    """(k, k) and (k, g) -> solution (k, g), condition number, whether it took the minimum-norm way out."""
+    values, vectors = linalg.eigh(system)
+    usable = values > RANK_SHARE * values[-1]
+    if usable.all():
+        return linalg.cho_solve(linalg.cho_factor(system), right), float(values[-1] / values[0]), False
+    basis = vectors[:, usable]
+    return basis @ ((basis.T @ right) / values[usable, np.newaxis]), float("inf"), True

@@ -1,0 +1,67 @@
+"""Which columns tell genres apart, from their summaries: an order for plots and slides, never a figure of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from classically_punk.reporting.findings import FeatureSummary
+
+FAMILIES: tuple[str, ...] = ("tempo", "pitch", "timbre", "loudness")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column with the summaries of its genres, sorted by genre."""
+
+    name: str
+    unit: str
+    meaning: str
+    family: str
+    by_genre: tuple[FeatureSummary, ...]
+
+    @property
+    def separation(self) -> float:
+        """Variance of the genre means over the mean variance within genres, >= 0; 0 where it cannot be judged."""
+        spreads = [row.sd**2 for row in self.by_genre if row.sd is not None]
+        if len(self.by_genre) < 2 or not spreads or not (within := float(np.mean(spreads))) > 0:
+            return 0.0
+        return float(np.var([row.mean for row in self.by_genre])) / within
+
+    @property
+    def genres(self) -> list[str]:
+        """Genres with a summary, in order."""
+        return [row.genre for row in self.by_genre]
+
+    def of(self, genre: str) -> FeatureSummary | None:
+        """The summary of one genre, or None if it has no clip with this column."""
+        return next((row for row in self.by_genre if row.genre == genre), None)
+
+    @property
+    def lowest(self) -> FeatureSummary:
+        """The genre with the smallest median."""
+        return min(self.by_genre, key=lambda row: row.median)
+
+    @property
+    def highest(self) -> FeatureSummary:
+        """The genre with the largest median."""
+        return max(self.by_genre, key=lambda row: row.median)
+
+
+def by_family(rows: Sequence[FeatureSummary]) -> dict[str, list[Column]]:
+    """Columns of each family, the most telling first; families in their usual order, unknown ones behind."""
+    found: dict[str, list[FeatureSummary]] = {}
+    for row in rows:
+        found.setdefault(row.column, []).append(row)
+    families: dict[str, list[Column]] = {}
+    for name, summaries in found.items():
+        first = summaries[0]
+        ordered = tuple(sorted(summaries, key=lambda row: row.genre))
+        families.setdefault(first.family, []).append(Column(name, first.unit, first.meaning, first.family, ordered))
+    place = {family: at for at, family in enumerate(FAMILIES)}
+    return {
+        family: sorted(families[family], key=lambda column: -column.separation)
+        for family in sorted(families, key=lambda family: (place.get(family, len(place)), family))
+    }

@@ -1,0 +1,261 @@
+"""Configuration: one TOML file, every key of which can be overridden as `--section.key=value`.
+
+Nothing is read from the environment. An unknown key or a bad value is a `ConfigError` that names the file (or the
+command line), the key and what was expected, before Spark starts. Relative paths are relative to the current folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from classically_punk.errors import ConfigError
+
+COMMAND_LINE = "command line"
+
+
+class Section(BaseModel):
+    """A table of the TOML file: unknown keys are refused, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Corpus(Section):
+    """Where the audio lies and where its labels come from."""
+
+    root: str = Field("", description="folder of audio files, genre/track.ext")
+    manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
+    labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
+
+
+class Warehouse(Section):
+    """Where the Delta tables and the published models lie."""
+
+    root: str = Field("", description="folder of the Delta tables")
+
+
+class Reports(Section):
+    """Where report, slides, metrics and plots are written."""
+
+    root: str = Field("", description="folder of report.html, slides.pptx, metrics.json and plots/")
+
+
+class Features(Section):
+    """How clips are described."""
+
+    published_csv: str = Field("", description="published feature table, for import_features")
+    segment_s: float = Field(3.0, ge=1.0, le=60.0, description="length of a segment [s]")
+
+
+class Model(Section):
+    """What is fitted."""
+
+    feature_set: Literal["classic57", "punk"] = Field("punk", description="columns the model sees")
+    decision: Literal["argmax"] = Field("argmax", description="how scores become a genre")
+    regularisation: Literal["none"] | Annotated[float, Field(ge=0)] = Field(
+        0.3, description="lambda, the same for every genre"
+    )
+    transform: Literal["none"] = Field("none", description="what is done to features before the fit")
+
+    @property
+    def ridge(self) -> float:
+        """Lambda as a number: 0 where regularisation is `none`."""
+        return 0.0 if isinstance(self.regularisation, str) else self.regularisation
+
+
+class Evaluation(Section):
+    """How the model is judged."""
+
+    protocols: tuple[Literal["random-folds", "group-folds", "published-split"], ...] = Field(
+        ("group-folds",), description="protocols to run, a JSON array"
+    )
+    folds: int = Field(5, ge=2, le=100, description="folds of the cross-validation")
+    seed: int = Field(0, ge=0, description="seed of folds and bootstrap")
+    bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="resamples behind an interval")
+    split_dir: str = Field("", description="folder of train/valid/test lists, for published-split")
+    split_name: str = Field("filtered", description="which lists: {train,valid,test}_NAME.txt")
+
+
+class Limits(Section):
+    """What a file may be, and how many may fail."""
+
+    max_bytes: int = Field(1 << 30, ge=1 << 10, description="largest file [bytes]")
+    max_duration_s: float = Field(4 * 3600.0, gt=0, description="longest clip [s]")
+    max_missing_share: float = Field(0.01, ge=0, le=1, description="what a truncated file may lack and be accepted")
+    max_reject_share: float = Field(1.0, ge=0, le=1, description="more rejects than this share end with status 3")
+    max_channels: int = Field(8, ge=1, le=1024, description="most channels")
+    min_sample_rate_hz: int = Field(4_000, ge=1, description="lowest sample rate [Hz]")
+    max_sample_rate_hz: int = Field(384_000, ge=1, description="highest sample rate [Hz]")
+
+
+class Run(Section):
+    """How a run behaves."""
+
+    files_per_task: int = Field(8, ge=1, le=10_000, description="files a Spark task opens: small shows progress sooner")
+
+
+class Settings(BaseSettings):
+    """Everything a job needs to know, checked."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    corpus: Corpus = Corpus()
+    warehouse: Warehouse = Warehouse()
+    reports: Reports = Reports()
+    features: Features = Features()
+    model: Model = Model()
+    evaluation: Evaluation = Evaluation()
+    limits: Limits = Limits()
+    run: Run = Run()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line (given to the constructor) over the TOML file; never the environment."""
+        return init_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def from_command_line(cls, argv: Sequence[str]) -> Settings:
+        """`[--config FILE] [--section.key=value …]` -> settings. Raises ConfigError."""
+        file, overrides = _parse(argv)
+        return cls.load(file, overrides)
+
+    @classmethod
+    def load(cls, file: str | None, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
+        """A TOML file (or none) under overrides {section: {key: value}} -> settings. Raises ConfigError."""
+        if file is not None:
+            _check_toml(Path(file))
+
+        class Configured(cls):  # type: ignore[valid-type,misc]
+            model_config = SettingsConfigDict(toml_file=file)
+
+        try:
+            read = Configured(**overrides)
+        except ValidationError as error:
+            raise _explained(error, file, overrides) from None
+        return cls.model_construct(**{name: getattr(read, name) for name in cls.model_fields})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every value, 16 hex digits: says whether two runs were configured alike."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def need(self, key: str) -> str:
+        """The value of `section.key`, which must not be empty. Raises ConfigError."""
+        section, name = key.split(".")
+        value = str(getattr(getattr(self, section), name))
+        if not value:
+            raise ConfigError(key, f"not set; give it in the configuration or as --{key}=…")
+        return value
+
+    def folder(self, key: str) -> Path:
+        """`section.key` as an absolute local folder. Raises ConfigError where it is not set or not local."""
+        text = self.need(key)
+        if text.startswith("file://"):
+            text = text.removeprefix("file://")
+        elif "://" in text:
+            raise ConfigError(key, f"{text!r} is not a local folder: only local file systems are supported so far")
+        return Path(text).expanduser().absolute()
+
+    def writable_folder(self, key: str) -> Path:
+        """`folder(key)`, made if it is missing and proven writable. Raises ConfigError."""
+        folder = self.folder(key)
+        probe = folder / ".probe"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(key, f"cannot write to {folder}: {error.strerror or error}") from None
+        return folder
+
+
+def help_text(program: str) -> str:
+    """Usage and every key with its default and meaning, a line each."""
+    lines = [f"usage: {program} --config FILE [--section.key=value …]", ""]
+    for section, field in Settings.model_fields.items():
+        keys: Mapping[str, Any] = field.default.__class__.model_fields
+        for key, inner in keys.items():
+            default = json.dumps(inner.default)
+            option = f"--{section}.{key}={default}"
+            lines.append(f"  {option:<46} {inner.description}")
+    return "\n".join(lines)
+
+
+def _parse(argv: Sequence[str]) -> tuple[str | None, dict[str, dict[str, Any]]]:
+    file: str | None = None
+    overrides: dict[str, dict[str, Any]] = {}
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--"):
+            raise ConfigError(COMMAND_LINE, f"{word!r} is not an option; expected --config FILE or --section.key=value")
+        if not equals:
+            value = next(words, "")
+            if not value or value.startswith("--"):
+                raise ConfigError(COMMAND_LINE, f"--{name} needs a value")
+        if name == "config":
+            file = value
+            continue
+        section, dot, key = name.partition(".")
+        if not dot or not section or not key:
+            raise ConfigError(COMMAND_LINE, f"unknown option --{name}; expected --config FILE or --section.key=value")
+        overrides.setdefault(section, {})[key] = _value(name, value)
+    return file, overrides
+
+
+def _value(name: str, text: str) -> Any:
+    if not text.startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        # A folder may well be called "[live]"; only a list-valued key insists on JSON, and it then says so.
+        return text
+
+
+def _check_toml(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot read the configuration: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"not a TOML file: {error}") from None
+
+
+def _explained(error: ValidationError, file: str | None, overrides: Mapping[str, Mapping[str, Any]]) -> ConfigError:
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"][:2]]
+    section, key = (*place, "")[:2]
+    given_here = key in overrides.get(section, {}) or (not key and section in overrides)
+    where = COMMAND_LINE if given_here or file is None else file
+    name = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(section)
+        return ConfigError(f"{where}: {name}", f"unknown key; expected one of {', '.join(known)}")
+    messages = {e["msg"] for e in error.errors() if [str(p) for p in e["loc"][:2]] == place}
+    expected = " or ".join(sorted(m[:1].lower() + m[1:] for m in messages))
+    expected = expected.replace("a valid tuple", "a JSON array")
+    return ConfigError(f"{where}: {name}", f"{expected}; found {first['input']!r}")
+
+
+def _known_keys(section: str) -> list[str]:
+    field = Settings.model_fields.get(section)
+    if field is None:
+        return sorted(Settings.model_fields)
+    return sorted(f"{section}.{key}" for key in field.default.__class__.model_fields)

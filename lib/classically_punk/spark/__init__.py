@@ -1,0 +1,1 @@
+"""Thin adapters between Spark and the rest: no arithmetic of their own. Only `tables` knows of Delta."""

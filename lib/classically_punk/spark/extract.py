@@ -1,0 +1,99 @@
+"""Files -> descriptions, by a pandas UDF that opens each path inside the worker: one decode feeds everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, StringType, StructField, StructType
+
+from classically_punk.features import catalogue
+from classically_punk.settings import Settings
+from classically_punk.spark.worker import Task, worker_of_this_process
+
+DESCRIBED = StructType(
+    [
+        StructField("reason", StringType()),
+        StructField("detail", StringType()),
+        StructField("stage", StringType()),
+        StructField("clip_id", StringType()),
+        StructField("audio_sha256", StringType()),
+        StructField("duration_s", DoubleType()),
+        StructField("sample_rate_hz", IntegerType()),
+        StructField("channels", IntegerType()),
+        StructField("container", StringType()),
+        StructField("codec", StringType()),
+        StructField("warnings", ArrayType(StringType())),
+        StructField("decoder", StringType()),
+        StructField("segments", ArrayType(IntegerType())),
+        StructField("starts_s", ArrayType(DoubleType())),
+        StructField("durations_s", ArrayType(DoubleType())),
+        StructField("feature_values", ArrayType(ArrayType(DoubleType()))),
+        StructField("exhibit", BinaryType()),
+    ]
+)
+"""One file as a worker left it: either `reason`, `detail`, `stage`, or everything else."""
+
+
+def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
+    """The part of the configuration that a worker needs."""
+    return Task(limits=settings.limits, segment_s=settings.features.segment_s, run_id=run_id, exhibits=exhibits)
+
+
+def describe_files(files: DataFrame, settings: Settings, run_id: str) -> DataFrame:
+    """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
+
+    `task` says which Spark task opens the file, 0 … number of tasks - 1.
+    """
+    task = task_of(settings, run_id)
+
+    @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    def describe(paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series) -> pd.DataFrame:
+        worker = worker_of_this_process(task)
+        rows = [
+            worker.describe_file(bytes(path), int(size), int(modified), genre)
+            for path, size, modified, genre in zip(paths, sizes, times, genres, strict=True)
+        ]
+        return as_columns(rows, DESCRIBED.names)
+
+    tasks = int(files.agg(F.max("task")).first()[0]) + 1  # type: ignore[index]
+    placed = files.repartitionById(tasks, F.col("task").cast("int"))
+    return placed.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre"))
+
+
+def as_columns(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> pd.DataFrame:
+    """Rows of named values -> one column per name; what a row lacks is None, never NaN."""
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def tasks_by_bytes(sizes: Sequence[int], files_per_task: int) -> list[int]:
+    """File sizes -> task of each: as even in bytes as dealing the largest first to the lightest task makes them."""
+    count = max(1, -(-len(sizes) // files_per_task))
+    order = sorted(range(len(sizes)), key=lambda at: (-sizes[at], at))
+    tasks = [0] * len(sizes)
+    # back and forth over the tasks: every task gets one of each size class
+    for turn, at in enumerate(order):
+        lap, place = divmod(turn, count)
+        tasks[at] = place if lap % 2 == 0 else count - 1 - place
+    return tasks
+
+
+def feature_rows(described: DataFrame, settings: Settings) -> DataFrame:
+    """(clip_id, genre, described) of accepted clips -> rows of `features`, one per segment."""
+    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
+    d = "described"
+    zipped = F.arrays_zip(f"{d}.segments", f"{d}.starts_s", f"{d}.durations_s", f"{d}.feature_values")
+    rows = described.select("clip_id", "genre", F.explode(zipped).alias("s"))
+    keys: list[Column] = [
+        F.col("clip_id"),
+        F.col("s.segments").alias("segment"),
+        F.col("s.starts_s").alias("start_s"),
+        F.col("s.durations_s").alias("duration_s"),
+        F.col("genre"),
+        F.lit(feature_set).alias("feature_set"),
+    ]
+    values = [F.col("s.feature_values")[i].alias(c.name) for i, c in enumerate(catalogue.columns("punk"))]
+    return rows.select(*keys, *values)

@@ -1,0 +1,47 @@
+"""Clips whose features are missing or of an older definition: their files are opened again and described."""
+
+from __future__ import annotations
+
+from pyspark import StorageLevel
+from pyspark.sql import Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from classically_punk.features import catalogue
+from classically_punk.settings import Settings
+from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
+from classically_punk.spark.ingest import write_features
+from classically_punk.spark.progress import say, watched
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
+
+
+def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Describes present clips that lack rows of the current feature set; a file that changed since fails the gate."""
+    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
+    current = warehouse.read("features").where(F.col("feature_set") == feature_set).select("clip_id").distinct()
+    clips = warehouse.read("clips").where("duplicate_of IS NULL").select("clip_id", "genre")
+    stale = clips.join(current, "clip_id", "left_anti")
+    live = warehouse.read("files").where("status = 'accepted'")
+    one = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
+    live = live.withColumn("at", one).where("at = 1").drop("genre", "reason")
+    files = stale.join(live, "clip_id").select("clip_id", "genre", "path", "path_bytes", "size_bytes", "modified_at")
+    found = files.withColumn("modified_ns", F.unix_micros("modified_at") * 1000).toPandas()
+    if found.empty:
+        return
+    found["task"] = tasks_by_bytes(found["size_bytes"].tolist(), settings.run.files_per_task)
+    schema = "clip_id string, genre string, path string, path_bytes binary, size_bytes long, modified_ns long, task int"
+    columns = [column.split()[0] for column in schema.split(", ")]
+    with run.stage("extract"):
+        opened = warehouse.spark.createDataFrame(found[columns], schema)
+        described = describe_files(opened, settings, run.run_id).persist(StorageLevel.DISK_ONLY)
+        with watched(warehouse.spark.sparkContext, "clips described again", len(found)):
+            described.count()
+        same = F.col("described.clip_id") == F.col("clip_id")
+        write_features(warehouse, feature_rows(described.where(same), settings))
+        failed = described.where(~F.coalesce(same, F.lit(False))).select("path", "described.reason").collect()
+        described.unpersist()
+    run.counts["extracted"] = len(found) - len(failed)
+    for row in failed[:5]:
+        say(f"not described: {row['path']}: {row['reason'] or 'other bytes than when it was ingested'}")
+    if failed:
+        run.gate(f"{len(failed)} clips could not be described again: ingest_clips looks at their files anew")

@@ -1,0 +1,232 @@
+"""Training: one MLlib `LinearRegression` per genre on standardised vectors, into `models` and the published JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pyspark import inheritable_thread_target
+from pyspark.ml.feature import VectorAssembler
+from pyspark.ml.regression import LinearRegression
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from classically_punk.modelling import calibration, digest, folds, inference, published, regression
+from classically_punk.modelling.arrays import Floats, ModelError
+from classically_punk.modelling.moments import Moments, merge_all
+from classically_punk.modelling.regression import Fit
+from classically_punk.settings import Settings
+from classically_punk.spark import schemas, vectors
+from classically_punk.spark.progress import say
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.vectors import Training
+
+SCHEMA_VERSION = 1
+THREADS = 4
+"""MLlib fits submitted at once: a fit on few rows is mostly scheduling."""
+AGREEMENT = 1e-6
+"""Largest difference between MLlib and the closed form, relative to the largest coefficient, before the run fails."""
+
+
+def model_id(data: Training, settings: Settings) -> str:
+    """The name of the model that these clips and settings give."""
+    model = settings.model.model_dump(mode="json") | {"segment_s": settings.features.segment_s}
+    model |= {"folds": settings.evaluation.folds, "schema_version": SCHEMA_VERSION}
+    return digest.model_id(data.labelled, data.feature_set, model, settings.evaluation.seed)
+
+
+def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Training) -> str:
+    """Fits and publishes the model of these clips and settings, unless it stands already. Returns its id."""
+    name = model_id(data, settings)
+    present = warehouse.read("models").where(F.col("model_id") == name).limit(1).count() > 0
+    if not present:
+        with run.stage("train"):
+            rows = _fitted(settings, run, data, name)
+            warehouse.append("models", warehouse.spark.createDataFrame(rows, schemas.MODELS))
+        say(f"{len(data.genres)} regressions fitted on {len(data.clips)} clips")
+    else:
+        say(f"model {name} stands already")
+    _publish(warehouse, name)
+    return name
+
+
+def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tuple[Any, ...]]:
+    k = min(settings.evaluation.folds, len(set(data.units)))
+    fold_of = folds.assign(
+        list(data.clips["clip_id"]),
+        list(data.clips["group_id"]),
+        list(data.clips["genre"]),
+        k,
+        settings.evaluation.seed,
+    )
+    parts = vectors.fold_moments(data, fold_of, k)
+    total = merge_all(parts)
+    closed = regression.solve(total, settings.model.ridge)
+    if closed.rank_deficient:
+        say("the features are collinear on these clips: coefficients are not unique (model.regularisation helps)")
+    fit = _mllib(data, total, closed)
+    told = inference.finish(vectors.meat(data, fit), total, fit) if _may_infer(data, fit) else None
+    out_of_fold = dict(enumerate(regression.solve_folds(parts, settings.model.ridge)))
+    judged, scores = vectors.held_out_scores(data, fold_of, out_of_fold)
+    temperature = calibration.fit_temperature(scores, data.classes[judged])
+    run.counts |= {"training_clips": len(data.clips), "training_segments": total.rows}
+    return _model_rows(settings, run, data, name, fit, told, temperature)
+
+
+def _may_infer(data: Training, fit: Fit) -> bool:
+    return fit.lam == 0 and not fit.rank_deficient and len(set(data.units)) > 2 * int(fit.kept.sum())
+
+
+def _mllib(data: Training, total: Moments, closed: Fit) -> Fit:
+    """MLlib's own coefficients on the columns standardised as in `closed`; `regParam = lambda * sd_w(y)`."""
+    kept = np.flatnonzero(closed.kept).tolist()
+    z = [
+        ((F.col("x")[i] - F.lit(float(mean))) / F.lit(float(scale))).alias(f"z{i}")
+        for i, mean, scale in zip(kept, closed.means, closed.scales, strict=True)
+    ]
+    targets = [(F.col("y") == g).cast("double").alias(f"y{g}") for g in range(len(data.genres))]
+    assembler = VectorAssembler(inputCols=[f"z{i}" for i in kept], outputCol="features")
+    frame = assembler.transform(data.rows.select("weight", *z, *targets)).select(
+        "features", "weight", *(f"y{g}" for g in range(len(data.genres)))
+    )
+    frame = frame.cache()
+    frame.count()
+    share = total.target_means
+    deviation = np.sqrt(share * (1 - share))
+
+    def one(g: int) -> tuple[float, Floats]:
+        return _fit_one(frame, g, closed.lam * float(deviation[g]))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        fitted = list(pool.map(inheritable_thread_target(data.rows.sparkSession)(one), range(len(data.genres))))
+    frame.unpersist()
+    fit = dataclasses.replace(
+        closed,
+        intercept=np.asarray([intercept for intercept, _ in fitted]),
+        coefficients=np.column_stack([coefficients for _, coefficients in fitted]),
+    )
+    apart = np.abs(fit.coefficients - closed.coefficients).max() / max(np.abs(closed.coefficients).max(), 1e-300)
+    if not closed.rank_deficient and not apart <= AGREEMENT:
+        raise ModelError(f"MLlib and the closed form differ by {apart:.1e} of the largest coefficient")
+    return fit
+
+
+def _fit_one(frame: DataFrame, g: int, regularisation: float) -> tuple[float, Floats]:
+    estimator = LinearRegression(
+        featuresCol="features",
+        labelCol=f"y{g}",
+        weightCol="weight",
+        solver="normal",
+        standardization=False,
+        regParam=regularisation,
+        elasticNetParam=0.0,
+        fitIntercept=True,
+    )
+    model = estimator.fit(frame)
+    return float(model.intercept), np.asarray(model.coefficients.toArray(), dtype=np.float64)
+
+
+def _model_rows(
+    settings: Settings,
+    run: Run,
+    data: Training,
+    name: str,
+    fit: Fit,
+    told: inference.Inference | None,
+    temperature: float,
+) -> list[tuple[Any, ...]]:
+    when = datetime.now(UTC)
+    names = [n for n, kept in zip(data.names, fit.kept, strict=True) if kept]
+    decision = (settings.model.decision, None, None, temperature, 0.0)
+    rows = []
+    for g, genre in enumerate(data.genres):
+        robust: tuple[Any, ...] = (None,) * 6
+        if told is not None:
+            robust = (
+                _number(told.intercept_error[g]),
+                _number(told.intercept_t[g]),
+                _number(told.intercept_p[g]),
+                *(_numbers(values[:, g]) for values in (told.error, told.t, told.p)),
+            )
+        row = {
+            "model_id": name,
+            "schema_version": SCHEMA_VERSION,
+            "genre": genre,
+            "intercept": float(fit.intercept[g]),
+            "coefficients": fit.coefficients[:, g].tolist(),
+            "feature_names": names,
+            "means": fit.means.tolist(),
+            "scales": fit.scales.tolist(),
+            "clip_low": None,
+            "clip_high": None,
+            "dropped": list(fit.dropped(data.names)),
+            "lambda": fit.lam,
+            "fitted_by": "mllib",
+            "r2": _number(fit.r2[g]),
+            **dict(zip(ROBUST, robust, strict=True)),
+            "decision": decision,
+            "feature_set": data.feature_set,
+            "segment_s": settings.features.segment_s,
+            "training_clips": len(data.clips),
+            "training_groups": len(set(data.units)),
+            "condition_number": _number(fit.condition),
+            "training_digest": digest.training_digest(data.labelled),
+            "published_at": when,
+            "run_id": run.run_id,
+        }
+        rows.append(tuple(row[column] for column in schemas.MODELS.names))
+    return rows
+
+
+ROBUST = ("intercept_standard_error", "intercept_t", "intercept_p", "standard_errors", "t_values", "p_values")
+
+
+def _number(value: float) -> float | None:
+    """A finite number, or null: tables hold no NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _numbers(values: Floats) -> list[float] | None:
+    return values.tolist() if np.isfinite(values).all() else None
+
+
+def _publish(warehouse: Warehouse, name: str) -> None:
+    """Writes the model's JSON from its rows and points `current.json` at it, unless that is in force already."""
+    if not _in_force(warehouse, name):
+        published.publish(warehouse.root, published_model(warehouse, name))
+
+
+def _in_force(warehouse: Warehouse, name: str) -> bool:
+    try:
+        return published.load_current(warehouse.root).model_id == name
+    except published.PublishedModelError:
+        return False  # nothing published yet, or damaged: written anew from the table
+
+
+def published_model(warehouse: Warehouse, name: str) -> published.PublishedModel:
+    """The portable form of a model from its rows of `models`."""
+    found = warehouse.read("models").where(F.col("model_id") == name).orderBy("genre").collect()
+    rows = [row.asDict(recursive=True) for row in found]
+    first, decision = rows[0], rows[0]["decision"]
+    return published.PublishedModel(
+        model_id=name,
+        genres=tuple(row["genre"] for row in rows),
+        feature_set=first["feature_set"],
+        feature_names=tuple(first["feature_names"]),
+        means=tuple(first["means"]),
+        scales=tuple(first["scales"]),
+        clip_low=None if first["clip_low"] is None else tuple(first["clip_low"]),
+        clip_high=None if first["clip_high"] is None else tuple(first["clip_high"]),
+        intercepts=tuple(row["intercept"] for row in rows),
+        coefficients=tuple(tuple(row["coefficients"]) for row in rows),
+        lam=first["lambda"],
+        decision=published.Decision(decision["kind"], decision["temperature"], decision["threshold"]),
+        segment_s=first["segment_s"],
+        training=published.Training(first["training_clips"], first["training_groups"], first["training_digest"]),
+        published_at=first["published_at"].replace(tzinfo=UTC).isoformat(),
+        run_id=first["run_id"],
+    )

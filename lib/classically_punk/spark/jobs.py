@@ -1,0 +1,68 @@
+"""What every job has around its one call: configuration, session, warehouse, a row in `runs`, an exit status."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import SparkSession
+
+from classically_punk.errors import ConfigError, PunkError
+from classically_punk.settings import Settings, help_text
+from classically_punk.spark import functions
+from classically_punk.spark.progress import say
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
+
+DONE, UNEXPECTED, USAGE, GATE = 0, 1, 2, 3
+
+Work = Callable[[Warehouse, Settings, Run], None]
+Check = Callable[[Settings], object]
+
+
+def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -> int:
+    """Reads the configuration, runs `checks` on it before Spark starts, then `work`. Returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if "--help" in words or "-h" in words:
+        print(help_text(f"jobs/{name}.py"))
+        return DONE
+    try:
+        settings = Settings.from_command_line(words)
+        for check in checks:
+            check(settings)
+        root = settings.writable_folder("warehouse.root")
+    except PunkError as error:
+        say(f"error: {error}")
+        return USAGE
+    spark = session(name)
+    run = Run(name, settings)
+    warehouse = Warehouse(spark, root)
+    try:
+        return _recorded(warehouse.open(run.run_id), settings, run, work)
+    except ConfigError as error:
+        say(f"error: {error}")
+        return USAGE
+    except Exception:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
+        traceback.print_exc()
+        return UNEXPECTED
+    finally:
+        spark.stop()
+
+
+def session(name: str) -> SparkSession:
+    """The session that spark-submit configured; only its name is set here."""
+    return SparkSession.builder.appName(f"classically-punk {name}").getOrCreate()
+
+
+def _recorded(warehouse: Warehouse, settings: Settings, run: Run, work: Work) -> int:
+    run.record(warehouse, "running")
+    functions.register(warehouse.spark, settings)
+    try:
+        work(warehouse, settings, run)
+    except BaseException as error:
+        run.record(warehouse, "failed", f"{type(error).__name__}: {error}"[:500])
+        raise
+    run.record(warehouse, "gate" if run.failed_gates else "done", "; ".join(run.failed_gates) or None)
+    say(f"run {run.run_id} {'failed a gate' if run.failed_gates else 'done'}")
+    return GATE if run.failed_gates else DONE

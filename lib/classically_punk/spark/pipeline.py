@@ -1,0 +1,47 @@
+"""The arrows of the design as functions of the warehouse, and all of them in order."""
+
+from __future__ import annotations
+
+from classically_punk import reporting
+from classically_punk.settings import Settings
+from classically_punk.spark import vectors
+from classically_punk.spark.collect import collect_findings
+from classically_punk.spark.evaluation import evaluate_genres
+from classically_punk.spark.fill_in import extract_features
+from classically_punk.spark.genre_models import model_id, train_genres
+from classically_punk.spark.ingest import ingest_clips
+from classically_punk.spark.progress import say
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
+
+
+def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Fits and publishes the model of the labelled clips."""
+    train_genres(warehouse, settings, run, vectors.training(warehouse, settings))
+
+
+def evaluate(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Judges the model of the labelled clips under the configured protocols."""
+    data = vectors.training(warehouse, settings)
+    evaluate_genres(warehouse, settings, run, data, model_id(data, settings))
+
+
+def report(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Writes report, slides, metrics and plots of the published model."""
+    with run.stage("report"):
+        folder = settings.folder("reports.root")
+        reporting.write_report(collect_findings(warehouse, settings, run), folder)
+    say(f"report: {folder / 'report.html'}")
+    say(f"slides: {folder / 'slides.pptx'}")
+
+
+def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """All of it in one session."""
+    ingest_clips(warehouse, settings, run)
+    extract_features(warehouse, settings, run)
+    with run.stage("vectors"):
+        data = vectors.training(warehouse, settings)
+    name = train_genres(warehouse, settings, run, data)
+    evaluate_genres(warehouse, settings, run, data, name)
+    data.rows.unpersist()
+    report(warehouse, settings, run)

@@ -1,0 +1,109 @@
+"""Spark SQL with schema `punk` in place: statements from `-e`, from a pipe or typed at a prompt."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from classically_punk.errors import PunkError
+from classically_punk.settings import Settings
+from classically_punk.spark import functions
+from classically_punk.spark.jobs import DONE, UNEXPECTED, USAGE, session
+from classically_punk.spark.progress import say
+from classically_punk.spark.tables import SCHEMA, Warehouse
+
+ROWS = 1000
+"""Rows that are printed of a result; more are announced."""
+
+
+def query(argv: Sequence[str] | None = None) -> int:
+    """`[-e STATEMENT]… --config FILE [--section.key=value …]` -> exit status; without `-e`, reads standard input."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        statements, rest = _statements(words)
+        settings = Settings.from_command_line(rest)
+        root = settings.folder("warehouse.root")
+        if not root.is_dir():
+            say(f"error: warehouse.root: {root} does not exist: run a job first")
+            return USAGE
+    except PunkError as error:
+        say(f"error: {error}")
+        return USAGE
+    spark = session("sql")
+    try:
+        Warehouse(spark, root).open()
+        functions.register(spark, settings)
+        spark.catalog.setCurrentDatabase(SCHEMA)
+        failed = [not _answer(spark, text) for text in statements or _typed()]
+        return UNEXPECTED if any(failed) and statements else DONE
+    except PunkError as error:
+        say(f"error: {error}")
+        return USAGE
+    finally:
+        spark.stop()
+
+
+def _statements(words: list[str]) -> tuple[list[str], list[str]]:
+    statements, rest = [], []
+    left = iter(words)
+    for word in left:
+        if word == "-e":
+            statements.append(next(left, ""))
+        else:
+            rest.append(word)
+    return [s for text in statements for s in _split(text)], rest
+
+
+def _split(text: str) -> list[str]:
+    """Statements of a text: cut at semicolons outside quotes."""
+    parts, quote, start = [], "", 0
+    for at, sign in enumerate(text):
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"`":
+            quote = sign
+        elif sign == ";":
+            parts.append(text[start:at])
+            start = at + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _typed() -> Iterator[str]:
+    """Statements from standard input, each ended by a semicolon (or the end of the input)."""
+    terminal = sys.stdin.isatty()
+    if terminal:
+        print("Spark SQL, schema punk. End a statement with ;  leave with exit; or Ctrl-D.")
+    text = ""
+    while True:
+        try:
+            line = input(("punk-sql> " if not text else "       -> ") if terminal else "")
+        except EOFError:
+            yield from _split(text)
+            return
+        except KeyboardInterrupt:
+            print()
+            text = ""
+            continue
+        text = f"{text}\n{line}" if text else line
+        if text.strip().rstrip(";").strip().lower() in ("exit", "quit"):
+            return
+        if text.rstrip().endswith(";"):
+            yield from _split(text)
+            text = ""
+
+
+def _answer(spark: SparkSession, statement: str) -> bool:
+    """Prints a statement's result, or its error in a line; says whether it went well."""
+    try:
+        result = spark.sql(statement)
+        if result.columns:
+            result.show(ROWS, truncate=False)
+    except PySparkException as error:
+        first = str(error).strip().splitlines()[0]
+        say(f"error: {first}")
+        return False
+    return True

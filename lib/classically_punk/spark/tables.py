@@ -1,0 +1,158 @@
+"""Delta tables of a warehouse: the only module that knows of Delta.
+
+Tables lie under `warehouse.root/<table>` and appear in the catalogue as schema `punk`. Every commit carries the run id
+in its `userMetadata`. Deletion vectors and column mapping stay off, so that delta-rs reads what is written here.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import and_
+from pathlib import Path
+
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  (the field's own name for it)
+from pyspark.sql.types import StructType
+
+from classically_punk.errors import ConfigError
+from classically_punk.spark import schemas
+
+SCHEMA = "punk"
+ATTEMPTS = 6
+PROPERTIES = {
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+    "delta.checkpointPolicy": "classic",
+}
+
+
+class Warehouse:
+    """The tables under one root, as this session sees them."""
+
+    def __init__(self, spark: SparkSession, root: Path) -> None:
+        self.spark, self.root = spark, root
+
+    def open(self, run_id: str | None = None) -> Warehouse:
+        """Creates missing tables, puts all of them into schema `punk`, and marks later commits with `run_id`."""
+        if run_id is not None:
+            self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", run_id)
+        self.spark.sql("CREATE SCHEMA IF NOT EXISTS punk")
+        for name, schema in schemas.tables().items():
+            self._open_table(name, schema)
+        return self
+
+    def _open_table(self, name: str, schema: StructType) -> None:
+        builder = DeltaTable.createIfNotExists(self.spark).tableName(f"{SCHEMA}.{name}").location(self.path(name))
+        if not DeltaTable.isDeltaTable(self.spark, self.path(name)):
+            for field in schema.fields:
+                builder = builder.addColumn(
+                    field.name, field.dataType, nullable=True, comment=str(field.metadata["comment"])
+                )
+            for key, value in PROPERTIES.items():
+                builder = builder.property(key, value)
+        builder.execute()
+        present = self.read(name).schema
+        missing = [f.name for f in schema.fields if f.name not in present.names]
+        if missing:
+            raise ConfigError(
+                "warehouse.root", f"table {name} lacks the columns {', '.join(missing)}: made by another version"
+            )
+
+    def path(self, name: str) -> str:
+        """Where a table lies, as text."""
+        return str(self.root / name)
+
+    def read(self, name: str) -> DataFrame:
+        """A table as it is now."""
+        return self.spark.read.format("delta").load(self.path(name))
+
+    def version(self, name: str) -> int:
+        """The table's newest version number."""
+        row = DeltaTable.forPath(self.spark, self.path(name)).history(1).select("version").first()
+        if row is None:
+            raise ConfigError("warehouse.root", f"table {name} has no history")
+        return int(row["version"])
+
+    def append(self, name: str, rows: DataFrame) -> None:
+        """Adds rows in one commit; columns that the rows lack become null."""
+        aligned = self._aligned(name, rows)
+        self._retried(lambda: aligned.write.format("delta").mode("append").save(self.path(name)))
+
+    def merge(self, name: str, rows: DataFrame, key: Sequence[str], *, update: bool = True) -> None:
+        """Inserts rows with a new key and, with `update`, replaces those whose key exists; keys are unique there."""
+        aligned = self._aligned(name, rows)
+        matched = _same(key)
+
+        def commit() -> None:
+            merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(aligned.alias("s"), matched)
+            (merge.whenMatchedUpdateAll() if update else merge).whenNotMatchedInsertAll().execute()
+
+        self._retried(commit)
+
+    def write_changed(self, name: str, desired: DataFrame, key: Sequence[str]) -> None:
+        """Writes those rows of `desired` that the table lacks or holds with other values; none, no commit."""
+        columns = schemas.tables()[name].names
+        was = self.read(name).select(*key, F.struct(*columns).alias("was"))
+        now = self._aligned(name, desired).select(*key, F.struct(*columns).alias("now"))
+        differs = now.join(was, list(key), "left").where(~F.col("now").eqNullSafe(F.col("was")))
+        changed = differs.select("now.*").localCheckpoint()
+        if not changed.isEmpty():
+            self.merge(name, changed, key)
+
+    def assign(self, name: str, rows: DataFrame, key: Sequence[str], columns: Sequence[str]) -> None:
+        """Sets `columns` of existing rows from `rows` by key; keys that do not exist are passed over."""
+        matched = _same(key)
+        values: dict[str, str | Column] = {c: F.col(f"s.{c}") for c in columns}
+        source = rows.select(*key, *columns)
+
+        def commit() -> None:
+            merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(source.alias("s"), matched)
+            merge.whenMatchedUpdate(set=values).execute()
+
+        self._retried(commit)
+
+    def remove(self, name: str, rows: DataFrame, key: Sequence[str]) -> None:
+        """Deletes the rows whose key is in `rows`."""
+        matched = _same(key)
+        source = rows.select(*key).distinct()
+
+        def commit() -> None:
+            merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(source.alias("s"), matched)
+            merge.whenMatchedDelete().execute()
+
+        self._retried(commit)
+
+    def _aligned(self, name: str, rows: DataFrame) -> DataFrame:
+        schema = schemas.tables()[name]
+        extra = set(rows.columns) - set(schema.names)
+        if extra:
+            raise ValueError(f"table {name} has no columns {sorted(extra)}")
+        return rows.select(
+            *(
+                F.col(f.name).cast(f.dataType).alias(f.name)
+                if f.name in rows.columns
+                else F.lit(None).cast(f.dataType).alias(f.name)
+                for f in schema.fields
+            )
+        )
+
+    def _retried(self, commit: Callable[[], None]) -> None:
+        """Runs a commit again where another writer was first: Delta's optimistic concurrency expects writers to."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return commit()
+            except (PySparkException, Py4JJavaError) as error:
+                if "Concurrent" not in str(error) or attempt == ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0.2, 0.5) * 2**attempt)
+
+
+def _same(key: Sequence[str]) -> Column:
+    """Condition of a merge: target `t` and source `s` agree on every key column, null equal to null."""
+    return reduce(and_, (F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in key))

@@ -1,0 +1,202 @@
+"""Files in, tables out: each file accounted for once, nothing read twice, labels and duplicates kept true."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from deltalake import DeltaTable
+from tests.conftest import wav_file
+from tests.spark.conftest import Bench, make_corpus, music
+
+from classically_punk.errors import ConfigError
+from classically_punk.features.describe import describe_segments
+from classically_punk.spark import exhibits
+from classically_punk.spark.fill_in import extract_features
+from classically_punk.spark.ingest import ingest_clips
+
+MakeBench = Callable[..., Bench]
+
+
+def table(bench: Bench, name: str) -> list[dict[str, object]]:
+    return list(DeltaTable(str(bench.settings.folder("warehouse.root") / name)).to_pyarrow_table().to_pylist())
+
+
+def versions(bench: Bench) -> dict[str, int]:
+    root = bench.settings.folder("warehouse.root")
+    return {name: DeltaTable(str(root / name)).version() for name in ("files", "clips", "rejects", "features")}
+
+
+def test_a_clip_is_its_bytes_and_its_rows_are_those_of_the_kernels(described: Bench) -> None:
+    file = next(described.settings.folder("corpus.root").rglob("hum.00000.wav"))
+    clip_id = hashlib.sha256(file.read_bytes()).hexdigest()
+    (clip,) = [row for row in table(described, "clips") if row["clip_id"] == clip_id]
+    assert clip["genre"] == "hum"
+    assert clip["sample_rate_hz"] == 22_050
+    assert clip["channels"] == 1
+    assert clip["duration_s"] == pytest.approx(2.0)
+    samples, _ = soundfile.read(file, dtype="float32")
+    expected = {row.segment: row.values for row in describe_segments(samples, 3.0)}
+    rows = [row for row in table(described, "features") if row["clip_id"] == clip_id]
+    assert {row["segment"] for row in rows} == set(expected) == {-1, 0}
+    for row in rows:
+        values = list(row.values())[6:]
+        np.testing.assert_array_equal(np.asarray(values, dtype=float), expected[row["segment"]])
+
+
+def test_the_walk_is_reconciled_and_each_genre_has_its_exhibit(described: Bench) -> None:
+    files = table(described, "files")
+    assert len(files) == 15
+    assert {row["status"] for row in files} == {"accepted"}
+    root = described.settings.folder("warehouse.root")
+    by_genre: dict[object, list[str]] = {}
+    for row in table(described, "clips"):
+        by_genre.setdefault(row["genre"], []).append(str(row["clip_id"]))
+    for clips in by_genre.values():
+        arrays = exhibits.load(root, min(clips))
+        assert arrays is not None
+        assert np.isfinite(arrays["spectrogram_db"]).all()
+
+
+def test_bad_files_are_rows_with_reasons_and_the_rest_goes_on(bench: MakeBench, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    wav_file(corpus / "hum" / "good.wav", music(1, "hum"))
+    wav_file(corpus / "hum" / "short.wav", music(1, "hum", 0.2))
+    (corpus / "hum" / "text.wav").write_text("no music\n" * 100)
+    (corpus / "hum" / "empty.wav").write_bytes(b"")
+    (corpus / "hum" / "link.wav").symlink_to("/etc/hostname")
+    wav_file(corpus / "hum" / "silent.wav", np.zeros(44_100))
+    made = bench(corpus)
+    run = made.run(ingest_clips)
+    rejects = {Path(str(row["path"])).name: row["reason"] for row in table(made, "rejects")}
+    assert rejects == {
+        "short.wav": "TOO_SHORT",
+        "text.wav": "NOT_AUDIO",
+        "empty.wav": "EMPTY_FILE",
+        "link.wav": "NOT_REGULAR",
+        "silent.wav": "SILENT",
+    }
+    status = {Path(str(row["path"])).name: row["status"] for row in table(made, "files")}
+    assert status["link.wav"] == "skipped"
+    assert sorted(status.values()) == ["accepted", "rejected", "rejected", "rejected", "rejected", "skipped"]
+    assert len(table(made, "clips")) == 1
+    assert {row["clip_id"] for row in table(made, "features")} == {table(made, "clips")[0]["clip_id"]}
+    assert run.failed_gates == []
+
+
+def test_too_many_rejects_fail_the_gate(bench: MakeBench, tmp_path: Path) -> None:
+    wav_file(tmp_path / "corpus" / "hum" / "good.wav", music(1, "hum"))
+    (tmp_path / "corpus" / "hum" / "text.wav").write_text("no music\n" * 100)
+    run = bench(tmp_path / "corpus", limits={"max_reject_share": 0.4}).run(ingest_clips)
+    assert run.failed_gates == ["1 of 2 files rejected, more than limits.max_reject_share = 0.4"]
+
+
+def test_a_second_run_opens_nothing_and_a_new_file_costs_only_itself(bench: MakeBench, tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "corpus", clips=1)
+    made = bench(corpus)
+    assert made.run(ingest_clips).counts["opened"] == 3
+    before = versions(made)
+    for file in sorted(corpus.rglob("*.wav")):  # whoever opens one will notice
+        status = file.stat()
+        file.write_bytes(os.urandom(status.st_size))
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    run = made.run(ingest_clips)
+    assert run.counts["to_open"] == 0
+    assert versions(made) == before
+    wav_file(corpus / "hum" / "new.wav", music(9, "hum"))
+    assert made.run(ingest_clips).counts["opened"] == 1
+    assert len(table(made, "clips")) == 4
+
+
+def test_duplicates_conflicts_and_files_that_go(bench: MakeBench, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    first = wav_file(corpus / "hum" / "a.wav", music(1, "hum"))
+    copy = corpus / "hum" / "b.wav"
+    copy.write_bytes(first.read_bytes())
+    samples, rate = soundfile.read(first, dtype="int16")
+    soundfile.write(corpus / "hum" / "c.flac", samples, rate)  # the same audio in another container
+    quarrel = wav_file(corpus / "hum" / "d.wav", music(2, "hum"))
+    (corpus / "hiss").mkdir()
+    other = corpus / "hiss" / "d.wav"
+    other.write_bytes(quarrel.read_bytes())
+    made = bench(corpus)
+    made.run(ingest_clips)
+    clip = {Path(str(row["path"])).name: row for row in table(made, "clips")}
+    reasons = {Path(str(row["path"])).name: row["reason"] for row in table(made, "files")}
+    assert set(clip) == {"a.wav", "c.flac", "d.wav"}
+    assert reasons["b.wav"] == "DUPLICATE"
+    assert clip["c.flac"]["duplicate_of"] == clip["a.wav"]["clip_id"]
+    assert clip["c.flac"]["audio_sha256"] == clip["a.wav"]["audio_sha256"]
+    assert clip["d.wav"]["genre"] is None
+    assert clip["d.wav"]["warnings"] == ["LABEL_CONFLICT"]
+    assert {row["clip_id"] for row in table(made, "features")} == {
+        clip["a.wav"]["clip_id"],
+        clip["d.wav"]["clip_id"],
+    }
+    first.unlink()
+    copy.unlink()
+    other.unlink()
+    assert made.run(ingest_clips).counts["opened"] == 0
+    made.run(extract_features)
+    clip = {Path(str(row["path"])).name: row for row in table(made, "clips")}
+    assert clip["c.flac"]["duplicate_of"] is None
+    assert clip["d.wav"]["genre"] == "hum"
+    assert clip["d.wav"]["warnings"] == []
+    status = {
+        Path(str(row["path"])).parent.name + "/" + Path(str(row["path"])).name: row["status"]
+        for row in table(made, "files")
+    }
+    assert status["hum/a.wav"] == status["hiss/d.wav"] == "gone"
+    described = {row["clip_id"]: row["genre"] for row in table(made, "features")}
+    assert described[clip["c.flac"]["clip_id"]] == "hum"
+    assert described[clip["d.wav"]["clip_id"]] == "hum"
+
+
+def test_a_changed_label_touches_no_audio(bench: MakeBench, tmp_path: Path) -> None:
+    corpus = make_corpus(tmp_path / "corpus", clips=1)
+    manifest = tmp_path / "labels.csv"
+    lines = [f"{f.relative_to(corpus)},{f.parent.name},artist" for f in sorted(corpus.rglob("*.wav"))]
+    manifest.write_text("\n".join(["path,genre,group_id", *lines]))
+    made = bench(corpus, corpus={"labels": "manifest", "manifest": str(manifest)})
+    made.run(ingest_clips)
+    manifest.write_text("\n".join(["path,genre,group_id", *lines]).replace(",hum,", ",drone,"))
+    run = made.run(ingest_clips)
+    assert run.counts["to_open"] == 0
+    assert {row["genre"] for row in table(made, "clips")} == {"clicks", "hiss", "drone"}
+    assert {row["genre"] for row in table(made, "features")} == {"clicks", "hiss", "drone"}
+    assert {row["group_id"] for row in table(made, "clips")} == {"artist"}
+
+
+def test_another_segment_length_is_filled_in_from_the_paths(bench: MakeBench, tmp_path: Path) -> None:
+    wav_file(tmp_path / "corpus" / "hum" / "a.wav", music(1, "hum", 4.0))
+    made = bench(tmp_path / "corpus")
+    made.run(ingest_clips)
+    assert sorted(int(str(row["segment"])) for row in table(made, "features")) == [-1, 0]
+    made.run(extract_features, features={"segment_s": 1.0})
+    rows = table(made, "features")
+    assert sorted(int(str(row["segment"])) for row in rows) == [-1, 0, 1, 2, 3]
+    assert len({row["feature_set"] for row in rows}) == 1
+
+
+def test_names_that_are_no_text_are_read_and_written_escaped(bench: MakeBench, tmp_path: Path) -> None:
+    folder = tmp_path / "corpus" / "hum"
+    good = wav_file(folder / "good.wav", music(1, "hum"))
+    odd = os.fsencode(folder) + b"/a\xff b\\c\n#%?.wav"
+    with open(odd, "wb") as file:  # noqa: PTH123  a name that pathlib cannot spell
+        file.write(good.read_bytes())
+    made = bench(tmp_path / "corpus")
+    made.run(ingest_clips)
+    rows = {bytes(row["path_bytes"]): row for row in table(made, "files")}  # type: ignore[arg-type]
+    assert rows[odd]["status"] == "accepted"
+    assert str(rows[odd]["path"]).endswith("/a\\xff b\\x5cc\n#%?.wav")
+
+
+def test_an_empty_corpus_stops_the_run(bench: MakeBench, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(ConfigError, match="no files below"):
+        bench(tmp_path / "corpus").run(ingest_clips)

@@ -1,0 +1,187 @@
+"""Training and judging: MLlib against the closed form, the tables against NumPy, the JSON against the tables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from deltalake import DeltaTable
+from sklearn import metrics as sklearn_metrics
+from tests.conftest import wav_file
+from tests.spark.conftest import Bench, music
+
+from classically_punk.errors import ConfigError
+from classically_punk.features import PUBLISHED_NAMES
+from classically_punk.modelling import published
+from classically_punk.spark import pipeline
+from classically_punk.spark.ingest import ingest_clips
+from classically_punk.spark.published_features import import_features
+
+MakeBench = Callable[..., Bench]
+
+
+def frame(bench: Bench, name: str) -> pd.DataFrame:
+    return DeltaTable(str(bench.settings.folder("warehouse.root") / name)).to_pyarrow_table().to_pandas()
+
+
+def invented_table(path: Path, clips: int) -> pd.DataFrame:
+    """A published table of random numbers with some signal, for the tests that need many clips and no audio."""
+    random = np.random.Generator(np.random.PCG64(7))
+    genres = np.array(["blues", "jazz", "rock"])[np.arange(clips) % 3]
+    scales = 10.0 ** random.uniform(-4, 4, 57)
+    values = (random.standard_normal((clips, 57)) + 0.4 * (np.arange(clips) % 3)[:, None]) * scales + 3 * scales
+    table = pd.DataFrame(values, columns=list(PUBLISHED_NAMES.values()))
+    table.insert(0, "filename", [f"{genre}.{i:05d}.au" for i, genre in enumerate(genres)])
+    table.insert(1, "length", 661_794)
+    table["label"] = genres
+    table.to_csv(path, index=False)
+    return table
+
+
+@pytest.fixture(scope="module")
+def trained(described: Bench) -> Bench:
+    described.run(pipeline.train)
+    described.run(pipeline.evaluate)
+    return described
+
+
+def test_a_genre_each_fitted_by_mllib_and_published_as_json(trained: Bench) -> None:
+    models = frame(trained, "models").sort_values("genre")
+    assert list(models.genre) == ["clicks", "hiss", "hum"]
+    assert set(models.fitted_by) == {"mllib"}
+    model = published.load_current(trained.settings.folder("warehouse.root"))
+    assert model.model_id == models.model_id.iloc[0]
+    np.testing.assert_array_equal(np.asarray(model.coefficients), np.stack(models.coefficients))
+    np.testing.assert_array_equal(np.asarray(model.intercepts), models.intercept)
+
+
+@pytest.mark.parametrize("strength", ["none", "0.7"])
+def test_coefficients_equal_a_dense_solution(bench: MakeBench, tmp_path: Path, strength: str) -> None:
+    table = invented_table(tmp_path / "table.csv", 240)
+    made = bench(
+        tmp_path,
+        features={"published_csv": str(tmp_path / "table.csv")},
+        model={"feature_set": "classic57", "regularisation": strength},
+    )
+    made.run(import_features)
+    made.run(pipeline.train)
+    models = frame(made, "models").set_index("genre")
+    x = table[list(PUBLISHED_NAMES.values())].to_numpy()
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    ridge = 0.0 if strength == "none" else float(strength)
+    for genre in ("blues", "jazz", "rock"):
+        y = (table["label"] == genre).to_numpy(dtype=float)
+        expected = np.linalg.solve(z.T @ z / len(y) + ridge * np.eye(57), z.T @ (y - y.mean()) / len(y))
+        found = models.loc[genre]
+        assert list(found.feature_names) == list(PUBLISHED_NAMES)
+        np.testing.assert_allclose(found.coefficients, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+        assert found.intercept == pytest.approx(y.mean(), abs=1e-9)
+        assert (found.p_values is None) == (ridge > 0)
+        if ridge == 0:
+            assert ((found.p_values >= 0) & (found.p_values <= 1)).all()
+
+
+def test_constant_columns_are_dropped_by_name(bench: MakeBench, tmp_path: Path) -> None:
+    table = invented_table(tmp_path / "table.csv", 60)
+    table["tempo"] = 120.0
+    table.to_csv(tmp_path / "table.csv", index=False)
+    made = bench(tmp_path, features={"published_csv": str(tmp_path / "table.csv")}, model={"feature_set": "classic57"})
+    made.run(import_features)
+    made.run(pipeline.train)
+    models = frame(made, "models")
+    assert [list(names) for names in models.dropped] == [["tempo_bpm"]] * 3
+    assert all("tempo_bpm" not in names for names in models.feature_names)
+
+
+def test_metrics_follow_from_the_predictions(trained: Bench) -> None:
+    predictions, measured = frame(trained, "predictions"), frame(trained, "metrics")
+    assert sorted(predictions.clip_id) == sorted(frame(trained, "clips").clip_id)
+    true, best = predictions.genre, predictions.best
+    value = {(m.metric, m.genre, m.predicted_genre): m.value for m in measured.itertuples()}
+    assert value["accuracy", None, None] == pytest.approx(sklearn_metrics.accuracy_score(true, best), abs=1e-12)
+    genres = sorted(set(true))
+    recall = sklearn_metrics.recall_score(true, best, labels=genres, average=None)
+    for genre, expected in zip(genres, recall, strict=True):
+        assert value["recall", genre, None] == pytest.approx(expected, abs=1e-12)
+    matrix = sklearn_metrics.confusion_matrix(true, best, labels=genres)
+    for (i, a), (j, b) in itertools.product(enumerate(genres), repeat=2):
+        assert value["confusion", a, b] == matrix[i, j]
+    for row in predictions.itertuples():
+        scores = dict(row.scores)
+        assert max(scores, key=lambda genre: scores[genre]) == row.best
+        assert 1 / 3 <= row.confidence <= 1
+    assert set(measured.run_id) <= set(frame(trained, "runs").run_id)
+
+
+def test_held_out_scores_are_those_of_models_that_never_saw_the_clip(trained: Bench) -> None:
+    predictions = frame(trained, "predictions")
+    features = frame(trained, "features").query("segment == 0").set_index("clip_id").loc[predictions.clip_id]
+    names = list(published.load_current(trained.settings.folder("warehouse.root")).feature_names)
+    x, genres = features[names].to_numpy(), predictions.genre.to_numpy()
+    for fold in sorted(set(predictions.fold)):
+        train, test = (predictions.fold != fold).to_numpy(), (predictions.fold == fold).to_numpy()
+        mean, scale = x[train].mean(axis=0), x[train].std(axis=0)
+        keep = scale > 1e-9 * np.abs(mean)
+        z, z_test = ((part[:, keep] - mean[keep]) / scale[keep] for part in (x[train], x[test]))
+        for genre in sorted(set(genres)):
+            y = (genres[train] == genre).astype(float)
+            theta = np.linalg.solve(z.T @ z / len(y) + 0.3 * np.eye(keep.sum()), z.T @ (y - y.mean()) / len(y))
+            told = [dict(scores)[genre] for scores in predictions.scores[test]]
+            np.testing.assert_allclose(told, y.mean() + z_test @ theta, atol=1e-9)
+
+
+def test_everything_again_changes_only_runs(trained: Bench) -> None:
+    root = trained.settings.folder("warehouse.root")
+    names = ("files", "clips", "rejects", "features", "models", "predictions", "metrics")
+    before = {name: DeltaTable(str(root / name)).version() for name in names}
+    current = (root / "published" / "current.json").read_bytes()
+    for step in (ingest_clips, pipeline.train, pipeline.evaluate):
+        trained.run(step)
+    assert {name: DeltaTable(str(root / name)).version() for name in names} == before
+    assert (root / "published" / "current.json").read_bytes() == current
+
+
+def test_a_damaged_published_model_is_written_anew(trained: Bench) -> None:
+    root = trained.settings.folder("warehouse.root")
+    pointer = root / "published" / "current.json"
+    whole = pointer.read_bytes()
+    pointer.write_text("{")
+    trained.run(pipeline.train)
+    assert pointer.read_bytes() == whole
+
+
+def test_one_genre_is_not_enough(bench: MakeBench, tmp_path: Path) -> None:
+    wav_file(tmp_path / "corpus" / "hum" / "a.wav", music(1, "hum"))
+    made = bench(tmp_path / "corpus")
+    made.run(ingest_clips)
+    with pytest.raises(ConfigError, match="at least two genres, found only 'hum'"):
+        made.run(pipeline.train)
+
+
+def test_an_evaluation_without_its_model_says_what_to_run(bench: MakeBench, tmp_path: Path) -> None:
+    invented_table(tmp_path / "table.csv", 30)
+    made = bench(tmp_path, features={"published_csv": str(tmp_path / "table.csv")}, model={"feature_set": "classic57"})
+    made.run(import_features)
+    with pytest.raises(ConfigError, match="run train_genres first"):
+        made.run(pipeline.evaluate)
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda t: t.drop(columns="mfcc7_var"), "lacks the columns mfcc7_var"),
+        (lambda t: t.assign(tempo=["x", *t.tempo[1:]]), "line 2: a value is missing or not a number"),
+        (lambda t: t.iloc[:0], "has no rows"),
+    ],
+)
+def test_a_bad_published_table_is_refused(
+    bench: MakeBench, tmp_path: Path, damage: Callable[[pd.DataFrame], Any], expected: str
+) -> None:
+    damage(invented_table(tmp_path / "table.csv", 12)).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(ConfigError, match=expected):
+        bench(tmp_path, features={"published_csv": str(tmp_path / "table.csv")}).run(import_features)

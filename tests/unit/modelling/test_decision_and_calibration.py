@@ -1,0 +1,88 @@
+"""Segments to clips, scores to probabilities, and the one temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from classically_punk.modelling.arrays import ModelError
+from classically_punk.modelling.calibration import COLDEST, HOTTEST, fit_temperature, log_loss
+from classically_punk.modelling.decision import best, clip_scores, probabilities
+
+
+def test_a_clip_scores_the_weighted_mean_of_its_segments() -> None:
+    rng = np.random.default_rng(1)
+    segments, index, w = rng.normal(size=(30, 4)), rng.permutation(np.arange(30) % 7), rng.uniform(0.1, 1, size=30)
+    for weights in (None, w):
+        expected = [
+            np.average(segments[index == i], axis=0, weights=None if weights is None else w[index == i])
+            for i in range(7)
+        ]
+        np.testing.assert_allclose(clip_scores(segments, index, 7, weights), expected, rtol=1e-12)
+
+
+def test_clips_without_segments_and_bad_weights_are_refused() -> None:
+    with pytest.raises(ModelError, match="1 of 3 clips"):
+        clip_scores(np.ones((2, 2)), [0, 2], 3)
+    with pytest.raises(ModelError, match="above zero"):
+        clip_scores(np.ones((2, 2)), [0, 1], 2, [0.0, 1.0])
+    with pytest.raises(ModelError, match="rows do not match"):
+        clip_scores(np.ones((2, 2)), [0], 1)
+
+
+def test_the_largest_score_wins_and_ties_go_to_the_first() -> None:
+    assert best([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0], [-3.0, -2.0, -1.0]]).tolist() == [1, 0, 2]
+    with pytest.raises(ModelError, match="NaN"):
+        best([[np.nan, 1.0]])
+
+
+def test_probabilities_are_the_softmax_over_the_temperature() -> None:
+    scores = np.random.default_rng(0).normal(size=(50, 10))
+    for temperature in (1e-3, 0.1, 1.0, 1e3):
+        found = probabilities(scores, temperature)
+        np.testing.assert_allclose(found, softmax(scores / temperature, axis=1), atol=1e-12)
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-12)
+    for temperature in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ModelError, match="temperature"):
+            probabilities(scores, temperature)
+
+
+def test_log_loss_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    scores, true = rng.normal(size=(80, 5)), rng.integers(5, size=80)
+    expected = sklearn_log_loss(true, softmax(scores / 0.4, axis=1), labels=range(5))
+    assert log_loss(scores, true, 0.4) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.3, 2.0])
+def test_the_temperature_that_made_the_labels_is_found_again(temperature: float) -> None:
+    rng = np.random.default_rng(5)
+    scores = rng.normal(size=(20_000, 4)) * temperature
+    drawn = np.argmax(scores / temperature + rng.gumbel(size=scores.shape), axis=1)  # labels drawn from the softmax
+    assert fit_temperature(scores, drawn) == pytest.approx(temperature, rel=0.05)
+
+
+def test_two_classes_equal_a_logistic_regression_without_intercept() -> None:
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=(300, 2))
+    true = (scores[:, 1] - scores[:, 0] + rng.logistic(scale=0.5, size=300) > 0).astype(int)
+    logistic = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000)
+    slope = logistic.fit((scores[:, 1] - scores[:, 0])[:, np.newaxis], true).coef_[0, 0]
+    assert fit_temperature(scores, true) == pytest.approx(1 / slope, rel=1e-4)
+
+
+def test_the_temperature_stays_within_its_bounds_for_perfect_and_for_hopeless_scores() -> None:
+    true = np.arange(60) % 3
+    perfect = np.eye(3)[true]
+    assert COLDEST <= fit_temperature(perfect, true) < 0.1
+    assert 100 < fit_temperature(-perfect, true) <= HOTTEST
+
+
+def test_nothing_to_calibrate_on_is_refused() -> None:
+    with pytest.raises(ModelError, match="no clips"):
+        fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=int))
+    with pytest.raises(ModelError, match="needs 0 to 2"):
+        fit_temperature(np.zeros((1, 3)), [3])
