@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from tests.conftest import wav_file
 
 from classically_punk.settings import Settings
-from classically_punk.spark import functions
+from classically_punk.spark import functions, schemas
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import SCHEMA, Warehouse
 
@@ -34,6 +34,13 @@ def spark() -> Iterator[SparkSession]:
     session = builder.getOrCreate()
     yield session
     session.stop()
+
+
+def forget_tables(spark: SparkSession) -> None:
+    """Takes the tables of the last warehouse out of the catalogue, so that another one can be opened."""
+    if spark.catalog.databaseExists(SCHEMA):
+        for name in schemas.tables():
+            spark.sql(f"DROP TABLE IF EXISTS punk.{name}")
 
 
 def music(seed: int, kind: str, seconds: float = 2.0) -> np.ndarray:
@@ -57,7 +64,7 @@ def make_corpus(root: Path, clips: int = 5) -> Path:
     return root
 
 
-def settings_for(root: Path, corpus: Path, **sections: dict[str, object]) -> Settings:
+def settings_for(root: Path, corpus: Path, /, **sections: dict[str, object]) -> Settings:
     """Settings over a corpus, with everything else below `root`."""
     places: dict[str, dict[str, object]] = {
         "corpus": {"root": str(corpus)},
@@ -92,8 +99,7 @@ class Bench:
 
     @property
     def warehouse(self) -> Warehouse:
-        for table in self.spark.catalog.listTables(SCHEMA) if self.spark.catalog.databaseExists(SCHEMA) else []:
-            self.spark.sql(f"DROP TABLE IF EXISTS {SCHEMA}.{table.name}")
+        forget_tables(self.spark)
         return Warehouse(self.spark, self.settings.writable_folder("warehouse.root"))
 
 
@@ -101,7 +107,7 @@ class Bench:
 def bench(spark: SparkSession, tmp_path: Path) -> Callable[..., Bench]:
     """`bench(corpus, **sections)`: an empty warehouse of its own over a corpus."""
 
-    def make(corpus: Path, **sections: dict[str, object]) -> Bench:
+    def make(corpus: Path, /, **sections: dict[str, object]) -> Bench:
         settings = settings_for(tmp_path, corpus, **sections)
         functions.register(spark, settings)
         return Bench(spark, settings)

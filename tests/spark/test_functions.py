@@ -43,6 +43,9 @@ def test_sql_describes_by_path_by_bytes_and_by_content(bench: Callable[..., Benc
         found = {row["n"]: row.asDict() for row in spark.sql(query).collect()}
         assert found["good"]["reason"] is None, how
         assert {c.name: found["good"][c.name] for c in catalogue.columns("punk")} == expected, how
-        assert {name: found[name]["reason"] for name in ("short", "junk")} == {"short": "TOO_SHORT", "junk": "NOT_AUDIO"}
+        assert {name: found[name]["reason"] for name in ("short", "junk")} == {
+            "short": "TOO_SHORT",
+            "junk": "NOT_AUDIO",
+        }
         assert found["junk"]["tempo_bpm"] is None
         assert found["junk"]["detail"]

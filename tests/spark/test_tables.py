@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
-from tests.spark.conftest import Bench
+from tests.spark.conftest import Bench, forget_tables
 
 from classically_punk.errors import ConfigError
 from classically_punk.features import PUBLISHED_NAMES, catalogue
@@ -51,8 +51,7 @@ def test_every_commit_carries_its_run(described: Bench) -> None:
 
 def test_a_merge_done_twice_leaves_each_key_once(spark: SparkSession, tmp_path: Path) -> None:
     warehouse = Warehouse(spark, tmp_path)
-    for table in spark.catalog.listTables("punk"):
-        spark.sql(f"DROP TABLE punk.{table.name}")
+    forget_tables(spark)
     warehouse.open("first")
     rows = spark.createDataFrame([("a", "EMPTY_FILE"), ("b", "SILENT")], "path string, reason string")
     warehouse.merge("rejects", rows, ("path",))
@@ -63,8 +62,7 @@ def test_a_merge_done_twice_leaves_each_key_once(spark: SparkSession, tmp_path: 
 
 def test_writing_what_stands_already_makes_no_commit(spark: SparkSession, tmp_path: Path) -> None:
     warehouse = Warehouse(spark, tmp_path)
-    for table in spark.catalog.listTables("punk"):
-        spark.sql(f"DROP TABLE punk.{table.name}")
+    forget_tables(spark)
     warehouse.open("first")
     rows = spark.createDataFrame([("a", "EMPTY_FILE", None)], "path string, reason string, detail string")
     warehouse.write_changed("rejects", rows, ("path",))
@@ -75,7 +73,6 @@ def test_writing_what_stands_already_makes_no_commit(spark: SparkSession, tmp_pa
 
 def test_a_table_of_another_shape_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
     spark.range(3).write.format("delta").save(str(tmp_path / "files"))
-    for table in spark.catalog.listTables("punk"):
-        spark.sql(f"DROP TABLE punk.{table.name}")
+    forget_tables(spark)
     with pytest.raises(ConfigError, match="table files lacks the columns path, "):
         Warehouse(spark, tmp_path).open("first")

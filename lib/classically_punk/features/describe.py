@@ -12,6 +12,7 @@ from classically_punk.errors import BadSampleRateError, ClipTooShortError, NonFi
 from classically_punk.features import catalogue
 from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
 from classically_punk.features.arrays import Samples, Vector
+from classically_punk.features.threads import one_thread
 from classically_punk.settings import Limits
 
 WHOLE_CLIP = -1
@@ -30,6 +31,7 @@ class SegmentRow:
     values: NDArray[np.float64]
 
 
+@one_thread()
 def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "classic57") -> dict[str, float]:
     """Whole-clip values of mono samples (n,) at full scale 1.0, by catalogue name; other rates are resampled.
 
@@ -41,6 +43,7 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
     return dict(zip(names, values.tolist(), strict=True))
 
 
+@one_thread()
 def describe_segments(samples: ArrayLike, segment_s: float, feature_set: str = "punk") -> list[SegmentRow]:
     """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
 

@@ -43,10 +43,10 @@ def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     return Task(limits=settings.limits, segment_s=settings.features.segment_s, run_id=run_id, exhibits=exhibits)
 
 
-def describe_files(files: DataFrame, settings: Settings, run_id: str) -> DataFrame:
+def describe_files(files: DataFrame, count: int, settings: Settings, run_id: str) -> DataFrame:
     """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
 
-    `task` says which Spark task opens the file, 0 … number of tasks - 1.
+    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files.
     """
     task = task_of(settings, run_id)
 
@@ -59,8 +59,7 @@ def describe_files(files: DataFrame, settings: Settings, run_id: str) -> DataFra
         ]
         return as_columns(rows, DESCRIBED.names)
 
-    tasks = int(files.agg(F.max("task")).first()[0]) + 1  # type: ignore[index]
-    placed = files.repartitionById(tasks, F.col("task").cast("int"))
+    placed = files.repartitionById(task_count(count, settings.run.files_per_task), F.col("task").cast("int"))
     return placed.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre"))
 
 
@@ -69,9 +68,14 @@ def as_columns(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> pd
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
 
 
+def task_count(files: int, files_per_task: int) -> int:
+    """How many tasks open that many files: 1 and up."""
+    return max(1, -(-files // files_per_task))
+
+
 def tasks_by_bytes(sizes: Sequence[int], files_per_task: int) -> list[int]:
     """File sizes -> task of each: as even in bytes as dealing the largest first to the lightest task makes them."""
-    count = max(1, -(-len(sizes) // files_per_task))
+    count = task_count(len(sizes), files_per_task)
     order = sorted(range(len(sizes)), key=lambda at: (-sizes[at], at))
     tasks = [0] * len(sizes)
     # back and forth over the tasks: every task gets one of each size class

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark import StorageLevel
 from pyspark.sql import Window
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -33,13 +32,13 @@ def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None
     columns = [column.split()[0] for column in schema.split(", ")]
     with run.stage("extract"):
         opened = warehouse.spark.createDataFrame(found[columns], schema)
-        described = describe_files(opened, settings, run.run_id).persist(StorageLevel.DISK_ONLY)
         with watched(warehouse.spark.sparkContext, "clips described again", len(found)):
-            described.count()
+            again = describe_files(opened, len(found), settings, run.run_id)
+            described = warehouse.staged("described-again", again)
         same = F.col("described.clip_id") == F.col("clip_id")
         write_features(warehouse, feature_rows(described.where(same), settings))
         failed = described.where(~F.coalesce(same, F.lit(False))).select("path", "described.reason").collect()
-        described.unpersist()
+    warehouse.drop_staged()
     run.counts["extracted"] = len(found) - len(failed)
     for row in failed[:5]:
         say(f"not described: {row['path']}: {row['reason'] or 'other bytes than when it was ingested'}")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -45,13 +44,13 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         found = seen_files(root, settings)
         if found.empty:
             raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
-        plan = _plan(warehouse, found, root, settings).persist(StorageLevel.MEMORY_AND_DISK)
+        plan = warehouse.staged("plan", _plan(warehouse, found, root, settings))
         actions = {row["action"]: row["count"] for row in plan.groupBy("action").count().collect()}
     run.counts |= {"seen": len(found), "to_open": actions.get("open", 0), "gone": actions.get("gone", 0)}
     say(f"{len(found)} files seen, {run.counts['to_open']} to open, {run.counts['gone']} gone")
     if set(actions) - {"same"}:
-        _apply(warehouse, plan, actions.get("open", 0), settings, run)
-    plan.unpersist()
+        _apply(warehouse, plan, settings, run)
+    warehouse.drop_staged()
     with run.stage("reconcile"):
         _reconcile(warehouse, root, run, settings)
 
@@ -126,46 +125,52 @@ def _equal(column: Callable[[str], Column], names: tuple[str, ...]) -> Column:
     return same
 
 
-def _apply(warehouse: Warehouse, plan: DataFrame, to_open: int, settings: Settings, run: Run) -> None:
+def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) -> None:
     with run.stage("describe"):
-        described = _describe(plan, to_open, settings, run)
+        described = _describe(warehouse, plan, settings, run)
+        counted = described.agg(
+            F.count("*").alias("opened"),
+            F.count_if(F.col("described.reason").isNull()).alias("described"),
+            F.count_if(F.col("described.reason") == "INTERNAL_ERROR").alias("internal"),
+        ).first()
+        run.counts |= counted.asDict() if counted else {}
+    with run.stage("derive"):
+        files = warehouse.staged("files", _desired_files(warehouse, plan, described, settings, run))
+        clips = warehouse.staged("clips", _desired_clips(warehouse.read("clips"), files, described, run))
     with run.stage("write tables"):
-        read = warehouse.read("clips")
-        files = _desired_files(warehouse, plan, described, settings, run).persist(StorageLevel.MEMORY_AND_DISK)
-        clips = _desired_clips(read, files, described, run).persist(StorageLevel.MEMORY_AND_DISK)
-        first = clips.where("duplicate_of IS NULL").select("clip_id", "genre")
-        fresh = described.where("described.reason IS NULL").select("described", F.col("described.clip_id"))
-        fresh = fresh.dropDuplicates(["clip_id"]).join(first, "clip_id")
-        if to_open:
-            write_features(warehouse, feature_rows(fresh, settings))
-            exhibits.keep(warehouse.root, described)
-        warehouse.write_changed("clips", clips, ("clip_id",))
-        _relabel_features(warehouse, clips)
-        _write_rejects(warehouse, plan, described, files, run)
-        warehouse.write_changed("files", files, ("path_bytes",))
-    counted = described.agg(F.count("*").alias("n"), F.count("described.reason").alias("bad")).first()
-    if counted:
-        run.counts |= {"opened": counted["n"], "described": counted["n"] - counted["bad"]}
-    internal = described.where("described.reason = 'INTERNAL_ERROR'").count()
-    if internal:
-        run.gate(f"{internal} files met an error nobody foresaw (INTERNAL_ERROR in rejects)")
-    for frame in (described, files, clips):
-        frame.unpersist()
+        warehouse.at_once(
+            lambda: _write_features(warehouse, described, clips, settings, run),
+            lambda: warehouse.write_changed("clips", clips, ("clip_id",)),
+            lambda: _write_rejects(warehouse, plan, described, files, run),
+        )
+        warehouse.write_changed("files", files, ("path_bytes",))  # last: now the files count as read
+    if run.counts["internal"]:
+        run.gate(f"{run.counts['internal']} files met an error nobody foresaw (INTERNAL_ERROR in rejects)")
 
 
-def _describe(plan: DataFrame, to_open: int, settings: Settings, run: Run) -> DataFrame:
-    """The files to open, with `described`; computed once and kept."""
-    opened = plan.where("action = 'open'").select("path", "path_bytes", "size_bytes", "modified_ns", "genre")
-    sizes = opened.select("path_bytes", "size_bytes").toPandas().sort_values("path_bytes", ignore_index=True)
-    sizes["task"] = tasks_by_bytes(sizes["size_bytes"].tolist(), settings.run.files_per_task)
-    tasks = opened.sparkSession.createDataFrame(sizes[["path_bytes", "task"]], "path_bytes binary, task int")
-    if not to_open:
-        tasks = tasks.limit(0)
-    placed = opened.join(F.broadcast(tasks), "path_bytes")
-    described = describe_files(placed, settings, run.run_id).persist(StorageLevel.DISK_ONLY)
-    with watched(opened.sparkSession.sparkContext, "files described", to_open):
-        described.count()
-    return described
+def _describe(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) -> DataFrame:
+    """The files to open, with `described`; computed once and put aside."""
+    columns = ("path", "path_bytes", "size_bytes", "modified_ns", "genre")
+    opened = plan.where("action = 'open'").select(*columns).toPandas().sort_values("path_bytes", ignore_index=True)
+    opened["task"] = tasks_by_bytes(opened["size_bytes"].tolist(), settings.run.files_per_task)
+    schema = "path string, path_bytes binary, size_bytes long, modified_ns long, genre string, task int"
+    placed = warehouse.spark.createDataFrame(opened, schema)
+    with watched(warehouse.spark.sparkContext, "files described", len(opened)):
+        return warehouse.staged("described", describe_files(placed, len(opened), settings, run.run_id))
+
+
+def _write_features(warehouse: Warehouse, described: DataFrame, clips: DataFrame, settings: Settings, run: Run) -> None:
+    if run.counts["described"]:
+        write_features(warehouse, feature_rows(_firsts(described, clips), settings))
+        exhibits.keep(warehouse.root, described)
+    _relabel_features(warehouse, clips)
+
+
+def _firsts(described: DataFrame, clips: DataFrame) -> DataFrame:
+    """One row per described content that is the first with its audio: (clip_id, genre, described)."""
+    fresh = described.where("described.reason IS NULL").select("described", F.col("described.clip_id"))
+    first = clips.where("duplicate_of IS NULL").select("clip_id", "genre")
+    return fresh.dropDuplicates(["clip_id"]).join(first, "clip_id")
 
 
 def _desired_files(
@@ -273,14 +278,15 @@ def _with_labels(clips: DataFrame, files: DataFrame) -> DataFrame:
 
 def write_features(warehouse: Warehouse, rows: DataFrame) -> None:
     """Rows of `features`, one set of segments per clip: inserts, replaces, and removes segments that are no more."""
-    rows = rows.persist(StorageLevel.DISK_ONLY)
-    warehouse.merge("features", rows, ("clip_id", "segment"))
-    now = rows.select("clip_id", "segment")
-    stale = warehouse.read("features").join(now.select("clip_id").distinct(), "clip_id", "left_semi")
-    stale = stale.join(now, ["clip_id", "segment"], "left_anti")
+    ids = rows.select("clip_id").distinct()
+    replaced = not warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty()
+    warehouse.merge("features", rows, ("clip_id", "segment"), update=replaced)
+    if not replaced:
+        return
+    stale = warehouse.read("features").join(ids, "clip_id", "left_semi")
+    stale = stale.join(rows.select("clip_id", "segment"), ["clip_id", "segment"], "left_anti")
     if not stale.isEmpty():
         warehouse.remove("features", stale.select("clip_id", "segment").localCheckpoint(), ("clip_id", "segment"))
-    rows.unpersist()
 
 
 def _relabel_features(warehouse: Warehouse, clips: DataFrame) -> None:

@@ -61,6 +61,7 @@ def _recorded(warehouse: Warehouse, settings: Settings, run: Run, work: Work) ->
     try:
         work(warehouse, settings, run)
     except BaseException as error:
+        warehouse.drop_staged()
         run.record(warehouse, "failed", f"{type(error).__name__}: {error}"[:500])
         raise
     run.record(warehouse, "gate" if run.failed_gates else "done", "; ".join(run.failed_gates) or None)

@@ -7,14 +7,17 @@ in its `userMetadata`. Deletion vectors and column mapping stay off, so that del
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
-from functools import reduce
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 from operator import and_
 from pathlib import Path
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
+from pyspark import inheritable_thread_target
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  (the field's own name for it)
@@ -24,7 +27,9 @@ from classically_punk.errors import ConfigError
 from classically_punk.spark import schemas
 
 SCHEMA = "punk"
+STAGING = "_staging"
 ATTEMPTS = 6
+THREADS = 4
 PROPERTIES = {
     "delta.enableDeletionVectors": "false",
     "delta.columnMapping.mode": "none",
@@ -36,16 +41,23 @@ class Warehouse:
     """The tables under one root, as this session sees them."""
 
     def __init__(self, spark: SparkSession, root: Path) -> None:
-        self.spark, self.root = spark, root
+        self.spark, self.root, self.run_id = spark, root, "reading"
 
     def open(self, run_id: str | None = None) -> Warehouse:
         """Creates missing tables, puts all of them into schema `punk`, and marks later commits with `run_id`."""
         if run_id is not None:
+            self.run_id = run_id
             self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", run_id)
         self.spark.sql("CREATE SCHEMA IF NOT EXISTS punk")
-        for name, schema in schemas.tables().items():
-            self._open_table(name, schema)
+        self.at_once(*(partial(self._open_table, name, schema) for name, schema in schemas.tables().items()))
         return self
+
+    def at_once(self, *steps: Callable[[], object]) -> None:
+        """Runs independent steps side by side: on small tables Spark's planning is most of their time."""
+        with ThreadPoolExecutor(min(len(steps), THREADS)) as pool:
+            started = [pool.submit(inheritable_thread_target(self.spark)(step)) for step in steps]
+        for step in started:
+            step.result()
 
     def _open_table(self, name: str, schema: StructType) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).tableName(f"{SCHEMA}.{name}").location(self.path(name))
@@ -71,6 +83,16 @@ class Warehouse:
     def read(self, name: str) -> DataFrame:
         """A table as it is now."""
         return self.spark.read.format("delta").load(self.path(name))
+
+    def staged(self, name: str, rows: DataFrame) -> DataFrame:
+        """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
+        place = str(self.root / STAGING / self.run_id / name)
+        rows.write.mode("overwrite").parquet(place)
+        return self.spark.read.schema(rows.schema).parquet(place)
+
+    def drop_staged(self) -> None:
+        """Removes what `staged` put aside."""
+        shutil.rmtree(self.root / STAGING / self.run_id, ignore_errors=True)
 
     def version(self, name: str) -> int:
         """The table's newest version number."""
