@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable
 from sklearn import metrics as sklearn_metrics
-from tests.conftest import wav_file
-from tests.spark.conftest import Bench, music
+from tests.spark.conftest import Bench
 
 from classically_punk.errors import ConfigError
 from classically_punk.features import PUBLISHED_NAMES
@@ -153,14 +152,6 @@ def test_a_damaged_published_model_is_written_anew(trained: Bench) -> None:
     pointer.write_text("{")
     trained.run(pipeline.train)
     assert pointer.read_bytes() == whole
-
-
-def test_one_genre_is_not_enough(bench: MakeBench, tmp_path: Path) -> None:
-    wav_file(tmp_path / "corpus" / "hum" / "a.wav", music(1, "hum"))
-    made = bench(tmp_path / "corpus")
-    made.run(ingest_clips)
-    with pytest.raises(ConfigError, match="at least two genres, found only 'hum'"):
-        made.run(pipeline.train)
 
 
 def test_an_evaluation_without_its_model_says_what_to_run(bench: MakeBench, tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def _judge(
     warehouse.append("metrics", warehouse.spark.createDataFrame(table, schemas.METRICS))
     accuracy = next(m for m in measured if m.metric == "accuracy")
     if accuracy.value is not None:
-        say(f"{scheme.protocol}: {100 * accuracy.value:.1f} % of {accuracy.n} clips right")
+        about = ", synthetic: this means nothing about music" if data.synthetic else ""
+        say(f"{scheme.protocol}: {100 * accuracy.value:.1f} % of {accuracy.n} clips right{about}")
 
 
 def _write_predictions(

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial, reduce
 from operator import and_
 from pathlib import Path
@@ -93,6 +94,8 @@ class Warehouse:
     def drop_staged(self) -> None:
         """Removes what `staged` put aside."""
         shutil.rmtree(self.root / STAGING / self.run_id, ignore_errors=True)
+        with suppress(OSError):  # another run's folder may lie beside it
+            (self.root / STAGING).rmdir()
 
     def version(self, name: str) -> int:
         """The table's newest version number."""

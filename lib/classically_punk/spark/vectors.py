@@ -32,7 +32,7 @@ MEAT = "part int, matrix array<double>, groups long, rows long"
 
 @dataclass(frozen=True)
 class Training:
-    """Labelled clips and their rows. `clips`: clip_id, genre, group_id, path, sorted by clip_id, one row each.
+    """Labelled clips and their rows. `clips`: clip_id, genre, group_id, path, synthetic, a row each, by clip_id.
 
     `rows`: clip_id, unit (the group that is never split), y (index into `genres`), weight (1 / rows of the clip), x.
     """
@@ -49,6 +49,11 @@ class Training:
         """(clip_id, genre, group_id) of every clip."""
         columns = self.clips[["clip_id", "genre", "group_id"]].itertuples(index=False)
         return [(clip, genre, group) for clip, genre, group in columns]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of the clips was made by arithmetic."""
+        return bool(self.clips["synthetic"].any())
 
     @property
     def classes(self) -> Ints:
@@ -72,15 +77,16 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     known = {catalogue.feature_set_id(n, settings.features.segment_s) for n in {name, "punk"}}
     features = warehouse.read("features").where(F.col("feature_set").isin(*known))
     features = features.dropna(subset=list(names)).drop("genre")
-    rows = features.join(clips.select("clip_id", "genre", "group_id", "path"), "clip_id")
+    clips = clips.withColumn("synthetic", F.array_contains("warnings", "SYNTHETIC"))
+    rows = features.join(clips.select("clip_id", "genre", "group_id", "path", "synthetic"), "clip_id")
     of_clip = Window.partitionBy("clip_id")
     segmented = F.max("segment").over(of_clip) >= 0
     rows = rows.withColumn("keep", F.when(segmented, F.col("segment") >= 0).otherwise(F.lit(True))).where("keep")
     rows = rows.withColumn("weight", 1 / F.count("*").over(of_clip))
     x = F.array(*(F.col(n) for n in names)).alias("x")
-    rows = rows.select("clip_id", "segment", "genre", "group_id", "path", "weight", x)
+    rows = rows.select("clip_id", "segment", "genre", "group_id", "path", "synthetic", "weight", x)
     rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in ("genre", "group_id", "path")))
+    listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in ("genre", "group_id", "path", "synthetic")))
     frame = listed.toPandas().sort_values("clip_id", ignore_index=True).astype(object)
     frame = frame.mask(frame.isna(), None)
     genres = tuple(sorted(set(frame["genre"])))
