@@ -1,28 +1,53 @@
 """What kernels share about one clip or segment: one spectrum and what follows from it, each computed at most once.
 
 The frames are those of the published table: Hann window, n_fft 2048, hop 512, centred, padded by reflection
-(librosa before 0.10; librosa's own default is zeros now).
+(librosa before 0.10; librosa's own default is zeros now). Eight frames go side by side through every kernel, twice:
+no spectrum is kept from one pass to the next.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from classically_punk.errors import ClipTooShortError
-from classically_punk.features.arrays import Curves, Samples
+from classically_punk.features import pitch, separation, tempo
+from classically_punk.features.arrays import Curves, Samples, Vector
+from classically_punk.features.filterbanks import CLASSES, SAMPLE_RATE_HZ, chroma_bank, sparse_mel_bank
+from classically_punk.features.fourier import BINS, LANES, N_FFT, hann, turns
+from classically_punk.features.separation import HOP
+from classically_punk.features.spectrum import BANDS, PEAK_BINS, frames_pass, magnitudes
 
-SAMPLE_RATE_HZ: Final = 22_050
-N_FFT: Final = 2048
-HOP: Final = 512
-PADDING: Final = "reflect"
-MEDIAN_KERNEL: Final = 31
-MIN_SAMPLES: Final = N_FFT // 2 + 1
+__all__ = ["HOP", "MIN_SAMPLES", "N_FFT", "SAMPLE_RATE_HZ", "Analysis", "to_decibels"]
+
+HALF: Final = N_FFT // 2
+MIN_SAMPLES: Final = HALF + 1
 """Reflection needs one sample more than it pads (1025)."""
+FLOOR_POWER: Final = np.float32(1e-10)
+TOP_DB: Final = np.float32(80.0)
+
+
+@dataclass(frozen=True)
+class FramesPass:
+    """What one pass over all frames leaves: see `spectrum.frames_pass`."""
+
+    shape: NDArray[np.float32]
+    bands: NDArray[np.float32]
+    peak_bins: NDArray[np.float32]
+    peak_heights: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SecondPass:
+    """What needs the first pass, or the frames around: see `separation.second_pass`."""
+
+    chroma: Curves
+    steady: Vector
+    struck: Vector
 
 
 class Analysis:
@@ -35,46 +60,134 @@ class Analysis:
         if samples.size < MIN_SAMPLES:
             raise ClipTooShortError(needed=MIN_SAMPLES, got=int(samples.size))
         self.samples: Final = np.ascontiguousarray(samples, dtype=np.float32)
+        self.frames: Final = 1 + self.samples.size // HOP
+        self.groups: Final = -(-self.frames // LANES)
 
     @cached_property
-    def stft(self) -> NDArray[np.complex64]:
-        """Short-time Fourier transform, shape (1025, t)."""
-        return librosa.stft(self.samples, n_fft=N_FFT, hop_length=HOP, pad_mode=PADDING)
+    def padded(self) -> Samples:
+        """The samples between 1024 reflected ones on each side, then 2048 zeros: (n + 4096,)."""
+        size = self.samples.size
+        padded = np.zeros(size + 2 * N_FFT, dtype=np.float32)
+        padded[HALF : HALF + size] = self.samples
+        padded[:HALF] = self.samples[HALF:0:-1]
+        padded[HALF + size : N_FFT + size] = self.samples[-2 : -HALF - 2 : -1]
+        return padded
+
+    def starts(self, group: int) -> NDArray[np.int64]:
+        """Where frames begin in `padded`, filled up to whole groups by frames of zeros."""
+        starts = np.full(-(-self.frames // group) * group, self.samples.size + N_FFT, dtype=np.int64)
+        starts[: self.frames] = HOP * np.arange(self.frames)
+        return starts
+
+    @cached_property
+    def first_pass(self) -> FramesPass:
+        """Shape, mel bands and peaks of every frame."""
+        frames = LANES * self.groups
+        curves = np.empty(3 * frames, dtype=np.float32)
+        bands = np.empty(frames * BANDS, dtype=np.float32)
+        room = self.frames * ((PEAK_BINS[1] - PEAK_BINS[0]) // 2 + 1)
+        bins, heights = np.empty(room, dtype=np.float32), np.empty(room, dtype=np.float32)
+        window = (hann(N_FFT) / 2).astype(np.float32)
+        peaks = frames_pass(
+            self.padded,
+            self.starts(LANES),
+            self.groups,
+            window,
+            *turns(),
+            *sparse_mel_bank(BANDS),
+            curves,
+            bands,
+            bins,
+            heights,
+        )
+        return FramesPass(
+            curves.reshape(3, frames)[:, : self.frames],
+            bands.reshape(frames, BANDS)[: self.frames],
+            bins[:peaks],
+            heights[:peaks],
+        )
 
     @cached_property
     def magnitude(self) -> Curves:
-        """Absolute value of the spectrum, shape (1025, t), at least 0."""
-        return np.abs(self.stft)
+        """Absolute value of the spectrum, shape (1025, t), at least 0. For drawing: no kernel keeps it."""
+        lanes = np.empty((self.groups, BINS, LANES), dtype=np.float32)
+        window = (hann(N_FFT) / 2).astype(np.float32)
+        magnitudes(self.padded, self.starts(LANES), self.groups, window, *turns(), lanes.reshape(-1))
+        return lanes.transpose(1, 0, 2).reshape(BINS, -1)[:, : self.frames]
 
-    @cached_property
+    @property
     def power(self) -> Curves:
         """Squared magnitude, shape (1025, t), at least 0."""
-        return self.magnitude**2
+        return np.square(self.magnitude)
 
     @cached_property
-    def log_mel(self) -> Curves:
-        """Power in 128 Slaney mel bands, shape (128, t) in dB, within 80 dB of the clip's own peak, floor -100 dB."""
-        mel = librosa.feature.melspectrogram(S=self.power, sr=SAMPLE_RATE_HZ, n_fft=N_FFT, hop_length=HOP)
-        return np.asarray(librosa.power_to_db(mel))
+    def shape(self) -> Curves:
+        """Centroid, bandwidth and rolloff of every frame: (3, t) in Hz, at least 0."""
+        return self.first_pass.shape * np.float64(SAMPLE_RATE_HZ / N_FFT)
 
     @cached_property
-    def onset_strength(self) -> Curves:
+    def tuning(self) -> float:
+        """Deviation of the clip from A440 in semitones, -0.5 to 0.49."""
+        return pitch.tuning(self.first_pass.peak_bins, self.first_pass.peak_heights)
+
+    @cached_property
+    def log_mel(self) -> NDArray[np.float32]:
+        """Power in 128 Slaney mel bands, shape (t, 128) in dB, within 80 dB of the clip's own peak, floor -100 dB."""
+        return to_decibels(self.first_pass.bands)
+
+    @cached_property
+    def onset_strength(self) -> NDArray[np.float32]:
         """Median over mel bands of the rise in level from frame to frame, shape (t,) in dB, at least 0."""
-        return librosa.onset.onset_strength(
-            S=self.log_mel, sr=SAMPLE_RATE_HZ, n_fft=N_FFT, hop_length=HOP, aggregate=np.median
-        )
+        return tempo.onset_strength(self.log_mel)
+
+    @cached_property
+    def second_pass(self) -> SecondPass:
+        """Pitch classes, tuned as the first pass found, and the moments of the two parts of the sound."""
+        return self._second_pass(np.empty(0, dtype=np.float32))
+
+    def pitch_classes_alone(self) -> Curves:
+        """The pitch classes of `second_pass` without the separation: (12, t) in 0..1."""
+        return self._second_pass(np.empty(0, dtype=np.float32), separate=False).chroma
 
     @cached_property
     def harmonic_and_percussive(self) -> tuple[Samples, Samples]:
         """The two parts of a median-filter separation (Fitzgerald 2010, kernel 31, soft masks), each shape (n,)."""
-        spectrum = self.stft
-        # scipy's median filter reads outside a line that is far shorter than its kernel: reflect beforehand there
-        beyond = 0 if spectrum.shape[1] >= MEDIAN_KERNEL else MEDIAN_KERNEL // 2
-        if beyond:
-            spectrum = np.pad(spectrum, ((0, 0), (beyond, beyond)), mode="symmetric")
-        harmonic, percussive = librosa.decompose.hpss(spectrum, kernel_size=MEDIAN_KERNEL)
-        own = slice(beyond, beyond + self.stft.shape[1])
-        return self._waveform(harmonic[:, own]), self._waveform(percussive[:, own])
+        harmonic = np.empty(self.samples.size, dtype=np.float32)
+        self._second_pass(harmonic)
+        return harmonic, self.samples - harmonic
 
-    def _waveform(self, spectrum: NDArray[np.complex64]) -> Samples:
-        return librosa.istft(spectrum, n_fft=N_FFT, hop_length=HOP, dtype=self.samples.dtype, length=self.samples.size)
+    def _second_pass(self, harmonic: Samples, separate: bool = True) -> SecondPass:
+        starts = self.starts(separation.BLOCK)
+        chroma = np.empty((CLASSES, starts.size), dtype=np.float32)
+        window = hann(N_FFT)
+        centre = np.float32(np.mean(self.samples, dtype=np.float64))
+        sums = np.zeros(4)
+        separation.second_pass(
+            self.padded,
+            self.samples.size,
+            starts,
+            self.frames,
+            (window / 2).astype(np.float32),
+            (window / N_FFT).astype(np.float32),
+            *turns(),
+            chroma_bank(self.tuning),
+            chroma.reshape(-1),
+            separation.missing_frames(self.frames),
+            centre,
+            separate,
+            sums,
+            harmonic,
+        )
+        steady, struck = separation.part_moments(sums, self.samples.size, float(centre))
+        return SecondPass(np.ascontiguousarray(chroma[:, : self.frames]), steady, struck)
+
+
+def to_decibels(power: NDArray[np.float32], peak: float | None = None) -> NDArray[np.float32]:
+    """10 log10 of power, floor -100 dB, and at most 80 dB below the peak (of this array unless given), any shape.
+
+    Replaces librosa.power_to_db(S): the natural logarithm times 10 / ln 10, which NumPy has vectorised.
+    """
+    level = np.log(np.maximum(power, FLOOR_POWER))
+    level *= np.float32(10 / np.log(10))
+    highest = level.max() if peak is None else np.float32(10 * np.log10(max(peak, float(FLOOR_POWER))))
+    return np.asarray(np.maximum(level, highest - TOP_DB, out=level))

@@ -12,8 +12,6 @@ from classically_punk.errors import BadSampleRateError, ClipTooShortError, NonFi
 from classically_punk.features import catalogue
 from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
 from classically_punk.features.arrays import Samples, Vector
-from classically_punk.features.threads import one_thread
-from classically_punk.settings import Limits
 
 WHOLE_CLIP = -1
 """Segment number of the row that describes the whole clip."""
@@ -31,7 +29,6 @@ class SegmentRow:
     values: NDArray[np.float64]
 
 
-@one_thread()
 def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "classic57") -> dict[str, float]:
     """Whole-clip values of mono samples (n,) at full scale 1.0, by catalogue name; other rates are resampled.
 
@@ -43,7 +40,6 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
     return dict(zip(names, values.tolist(), strict=True))
 
 
-@one_thread()
 def describe_segments(samples: ArrayLike, segment_s: float, feature_set: str = "punk") -> list[SegmentRow]:
     """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
 
@@ -80,15 +76,17 @@ def checked(samples: ArrayLike) -> Samples:
 
 
 def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
+    if sample_rate == SAMPLE_RATE_HZ:
+        return samples
+    # what reads configurations and files is not needed for samples at the own rate
+    from classically_punk.audio.decode import resample
+    from classically_punk.settings import Limits
+
     limits = Limits()
     # written so that NaN fails, too
     lowest, highest = limits.min_sample_rate_hz, limits.max_sample_rate_hz
     if not lowest <= sample_rate <= highest or sample_rate % 1:
         raise BadSampleRateError(f"{sample_rate} Hz, expected a whole number from {lowest} to {highest} Hz")
-    if sample_rate == SAMPLE_RATE_HZ:
-        return samples
-    from classically_punk.audio.decode import resample  # what reads files is not needed for samples at the own rate
-
     return resample(samples, int(sample_rate), SAMPLE_RATE_HZ)
 
 

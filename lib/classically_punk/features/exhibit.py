@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import librosa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classically_punk.features import cepstrum, pitch
-from classically_punk.features.analysis import HOP, SAMPLE_RATE_HZ, Analysis
+from classically_punk.features import cepstrum
+from classically_punk.features.analysis import HOP, SAMPLE_RATE_HZ, Analysis, to_decibels
 from classically_punk.features.arrays import Curves, Samples
 from classically_punk.features.describe import checked
+from classically_punk.features.filterbanks import mel_bank, mel_frequencies
 
 WAVEFORM_POINTS = 800
 TIME_COLUMNS = 300
@@ -28,14 +28,15 @@ def exhibit_of(samples: ArrayLike) -> dict[str, NDArray[Any]]:
     """
     clip = checked(samples)
     analysis = Analysis(clip)
-    frames = analysis.power.shape[1]
+    frames = analysis.frames
     columns = min(TIME_COLUMNS, frames)
-    mel = librosa.feature.melspectrogram(S=_pooled(analysis.power, columns), sr=SAMPLE_RATE_HZ, n_mels=MEL_BANDS)
+    mel = mel_bank(MEL_BANDS) @ _pooled(analysis.power, columns)
+    level = to_decibels(mel.astype(np.float32))
     centres = _pooled(np.arange(frames, dtype=np.float64)[None, :] * HOP / SAMPLE_RATE_HZ, columns)[0]
     return _envelope(clip) | {
-        "spectrogram_db": librosa.power_to_db(mel, ref=np.max).astype(np.float16),
-        "mel_hz": librosa.mel_frequencies(MEL_BANDS + 2, fmax=SAMPLE_RATE_HZ / 2)[1:-1].astype(np.float32),
-        "chroma": _pooled(pitch.chroma_curves(analysis), columns).astype(np.float16),
+        "spectrogram_db": (level - level.max()).astype(np.float16),
+        "mel_hz": mel_frequencies(MEL_BANDS + 2)[1:-1].astype(np.float32),
+        "chroma": _pooled(analysis.pitch_classes_alone(), columns).astype(np.float16),
         "mfcc": _pooled(cepstrum.mfcc_curves(analysis), columns).astype(np.float16),
         "times_s": centres.astype(np.float32),
         "duration_s": np.float32(clip.size / SAMPLE_RATE_HZ).reshape(()),

@@ -2,15 +2,105 @@
 
 from __future__ import annotations
 
-import librosa
+from typing import TYPE_CHECKING, Any, Final
 
-from classically_punk.features.analysis import N_FFT, SAMPLE_RATE_HZ, Analysis
+import numpy as np
+from numpy.typing import NDArray
+
 from classically_punk.features.arrays import Curves, Vector, mean_and_variance
+from classically_punk.features.compiled import inlined, kernel
+from classically_punk.features.filterbanks import SAMPLE_RATE_HZ
+from classically_punk.features.fourier import BINS, LANES, N_FFT
+from classically_punk.features.lanes import greatest, load, splat, store, where_below
+
+if TYPE_CHECKING:
+    from classically_punk.features.analysis import Analysis
+
+TUNINGS: Final = np.linspace(-0.5, 0.5, 101)
+"""Edges of hundredths of a semitone; a tuning is the lower edge of the fullest."""
+TINY: Final = 1.1754944e-38
+
+
+@kernel("void(float32[::1], float64[::1], int64[::1])")
+def count_deviations(semitones: Any, edges: Any, counts: Any) -> None:
+    """How far notes lie from the nearest semitone: (n,) -> `counts` (100,) between `edges`, as np.histogram counts."""
+    for note in semitones:
+        away = note - np.floor(note)
+        if away >= np.float32(0.5):
+            away -= np.float32(1)
+        cell = min(99, max(0, int((away + np.float32(0.5)) * 100)))
+        if away < edges[cell]:
+            cell -= 1
+        elif away >= edges[cell + 1] and cell < 99:
+            cell += 1
+        counts[cell] += 1
+
+
+def tuning_counts(bins: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Frequencies (n,) in bins of the spectrum -> (100,): how many lie so many hundredths of a semitone off A440."""
+    hertz = bins * SAMPLE_RATE_HZ / N_FFT
+    counts = np.zeros(TUNINGS.size - 1, dtype=np.int64)
+    count_deviations(12 * np.log2(hertz / np.float32(440 / 16)), TUNINGS, counts)
+    return counts
+
+
+def tuning(bins: NDArray[np.float32], heights: NDArray[np.float32]) -> float:
+    """Commonest deviation of the higher half of the spectral peaks from A440, in semitones, -0.5 to 0.49.
+
+    Peaks (n,) by place in bins and height; 0 without any. Replaces librosa.estimate_tuning.
+    """
+    if not heights.size:
+        return 0.0
+    return float(TUNINGS[np.argmax(tuning_counts(bins[heights >= np.median(heights)]))])
+
+
+@inlined
+def pitch_classes(magnitude: Any, at: int, bank: Any, out: Any, frames: int, frame: int) -> None:
+    """Power of eight frames times `bank` (1025, 12), each frame over its largest.
+
+    Magnitudes begin at flat index `at`; frame and the seven after it go to `out` (12 * frames,).
+    """
+    zero, one = splat(np.float32(0)), splat(np.float32(1))
+    c0, c1, c2, c3, c4, c5 = zero, zero, zero, zero, zero, zero
+    c6, c7, c8, c9, c10, c11 = zero, zero, zero, zero, zero, zero
+    for k in range(BINS):
+        value = load(magnitude, at + k * LANES)
+        power = value * value
+        c0 = c0 + power * splat(bank[k, 0])
+        c1 = c1 + power * splat(bank[k, 1])
+        c2 = c2 + power * splat(bank[k, 2])
+        c3 = c3 + power * splat(bank[k, 3])
+        c4 = c4 + power * splat(bank[k, 4])
+        c5 = c5 + power * splat(bank[k, 5])
+        c6 = c6 + power * splat(bank[k, 6])
+        c7 = c7 + power * splat(bank[k, 7])
+        c8 = c8 + power * splat(bank[k, 8])
+        c9 = c9 + power * splat(bank[k, 9])
+        c10 = c10 + power * splat(bank[k, 10])
+        c11 = c11 + power * splat(bank[k, 11])
+    largest = greatest(greatest(greatest(c0, c1), greatest(c2, c3)), greatest(greatest(c4, c5), greatest(c6, c7)))
+    largest = greatest(largest, greatest(greatest(c8, c9), greatest(c10, c11)))
+    scale = one / where_below(largest, splat(np.float32(TINY)), one, largest)
+    store(out, frame, c0 * scale)
+    store(out, frame + frames, c1 * scale)
+    store(out, frame + 2 * frames, c2 * scale)
+    store(out, frame + 3 * frames, c3 * scale)
+    store(out, frame + 4 * frames, c4 * scale)
+    store(out, frame + 5 * frames, c5 * scale)
+    store(out, frame + 6 * frames, c6 * scale)
+    store(out, frame + 7 * frames, c7 * scale)
+    store(out, frame + 8 * frames, c8 * scale)
+    store(out, frame + 9 * frames, c9 * scale)
+    store(out, frame + 10 * frames, c10 * scale)
+    store(out, frame + 11 * frames, c11 * scale)
 
 
 def chroma_curves(analysis: Analysis) -> Curves:
-    """Power per pitch class C to B, tuned to the clip, each frame divided by its largest: (12, t) in 0..1."""
-    return librosa.feature.chroma_stft(S=analysis.power, sr=SAMPLE_RATE_HZ, n_fft=N_FFT)
+    """Power per pitch class C to B, tuned to the clip, each frame divided by its largest: (12, t) in 0..1.
+
+    Ellis 2007; replaces librosa.feature.chroma_stft(S=…).
+    """
+    return analysis.second_pass.chroma
 
 
 def chroma(analysis: Analysis) -> Vector:

@@ -1,8 +1,8 @@
-"""Compiled code that is ready before the first clip: one process fills numba's cache, all others only read it.
+"""Compiled code that is ready before the first clip: one process makes it, all others only read it.
 
-Two processes that compile into one cache at once corrupt it, and every later one dies on loading. So set-up runs
-`python -m classically_punk.features.warm`, and a worker calls `read_only_cache` before it describes anything. The cache
-lies where numba looks by itself: beside the compiled modules, or in the user's cache folder if that cannot be written.
+Set-up runs `python -m classically_punk.features.warm`; that compiles the kernels (see `compiled`) and lets librosa,
+which draws the plots of a report, fill numba's own cache. Two processes that compile into numba's cache at once corrupt
+it, and every later one dies on loading; so a worker calls `read_only_cache` before it does anything.
 """
 
 from __future__ import annotations
@@ -12,39 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numba.core import caching
 
-from classically_punk.features.analysis import MIN_SAMPLES, SAMPLE_RATE_HZ
-from classically_punk.features.describe import describe_clip, describe_segments
-from classically_punk.features.exhibit import exhibit_of
-
-LIBROSA_WITH_CODE = (
-    "beat",
-    "core",
-    "decompose",
-    "display",
-    "effects",
-    "feature",
-    "filters",
-    "onset",
-    "segment",
-    "util",
-)
-"""Parts of librosa that compile functions while they are imported, or are used by whoever draws a clip."""
+from classically_punk.features import catalogue, compiled
 
 
-def fill_cache() -> None:
-    """Runs every kernel on a clip, its segments and a very short clip, so that numba's cache on disk is complete.
+def fill_cache() -> Path:
+    """Compiles every kernel and writes them beside the sources, or into the user's cache folder; returns the file.
 
-    One process at a time.
+    One process at a time, for librosa's sake.
     """
-    for name in LIBROSA_WITH_CODE:
-        importlib.import_module(f"librosa.{name}")
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5 * SAMPLE_RATE_HZ).astype(np.float32)
-    describe_segments(noise, segment_s=3.0)
-    describe_clip(noise[:MIN_SAMPLES], SAMPLE_RATE_HZ)
-    exhibit_of(noise)
+    importlib.import_module("librosa.display")
+    assert catalogue.CATALOGUE, "importing the catalogue imports every kernel"
+    return compiled.fill_cache()
 
 
 def read_only_cache() -> None:
@@ -79,5 +59,5 @@ def _not_saved(cache: Any, signature: Any, compiled: Any) -> None:
 
 if __name__ == "__main__":
     began = time.perf_counter()
-    fill_cache()
-    print(f"compilation cache filled in {time.perf_counter() - began:.1f} s")
+    file = fill_cache()
+    print(f"kernels compiled in {time.perf_counter() - began:.1f} s: {file}")
