@@ -6,6 +6,8 @@ starts, in one line. Every error survives pickling: `args` are the constructor's
 
 from __future__ import annotations
 
+import hashlib
+import traceback
 from typing import ClassVar
 
 
@@ -188,10 +190,30 @@ class ChangedDuringReadError(ClipError):
     code = "CHANGED_DURING_READ"
 
 
+class DecoderCrashError(ClipError):
+    """The isolated decoder died of this file, or ran out of memory."""
+
+    code = "DECODER_CRASH"
+
+
+class DecodeTimeoutError(ClipError):
+    """The isolated decoder took longer than `limits.max_decode_s`."""
+
+    code = "DECODE_TIMEOUT"
+
+
 class UnforeseenError(ClipError):
     """An error nobody foresaw, caught once at the adapter; the detail carries a digest of the traceback."""
 
     code = "INTERNAL_ERROR"
+
+
+def unforeseen(error: BaseException) -> UnforeseenError:
+    """Any exception -> INTERNAL_ERROR, with its type, its place, 200 characters of it and a digest of its traceback."""
+    trace = "".join(traceback.format_exception(error))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    digest = hashlib.sha256(trace.encode("utf-8", "replace")).hexdigest()[:12]
+    return UnforeseenError(f"{type(error).__name__} in {last.name}: {str(error)[:200]} (traceback {digest})")
 
 
 WARNINGS: tuple[str, ...] = (

@@ -52,6 +52,7 @@ class Features(Section):
 
     published_csv: str = Field("", description="published feature table, for import_features")
     segment_s: float = Field(3.0, ge=1.0, le=60.0, description="length of a segment [s]")
+    whole_clip_s: float = Field(600.0, ge=60.0, le=7200.0, description="longer clips are described in chunks [s]")
 
 
 class Model(Section):
@@ -93,6 +94,8 @@ class Limits(Section):
     max_channels: int = Field(8, ge=1, le=1024, description="most channels")
     min_sample_rate_hz: int = Field(4_000, ge=1, description="lowest sample rate [Hz]")
     max_sample_rate_hz: int = Field(384_000, ge=1, description="highest sample rate [Hz]")
+    max_decode_s: float = Field(300.0, ge=1, description="longest that decoding one file may take [s]")
+    max_decoder_bytes: int = Field(256 << 20, ge=64 << 20, description="memory of the decoder above its start [bytes]")
 
 
 class Run(Section):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.conftest import wav_file
 
-from classically_punk.audio import decode
+from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.settings import Limits
 from classically_punk.spark.worker import Task, Worker
 
 
 @pytest.fixture
-def worker() -> Worker:
-    return Worker(Task(limits=Limits(), segment_s=3.0, run_id="r"))
+def worker() -> Iterator[Worker]:
+    limits = Limits()
+    task = Task(limits=limits, segment_s=3.0, whole_clip_s=600.0, run_id="r")
+    with IsolatedDecoder(limits) as decoder:
+        yield Worker(task, decoder)
 
 
 def noise(seed: int) -> np.ndarray:
@@ -26,7 +30,7 @@ def test_an_unforeseen_error_is_a_row_with_a_digest(worker: Worker, monkeypatch:
     def broken(*_: object) -> None:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr(decode, "decode_file", broken)
+    monkeypatch.setattr(worker.decoder, "decode_file", broken)
     row = worker.describe_path(b"/x.wav")
     assert row["reason"] == "INTERNAL_ERROR"
     assert row["stage"] == "decode"
@@ -37,7 +41,7 @@ def test_memory_that_runs_out_is_a_row_too(worker: Worker, monkeypatch: pytest.M
     def greedy(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(decode, "decode_content", greedy)
+    monkeypatch.setattr(worker.decoder, "decode_content", greedy)
     assert worker.describe_content(b"RIFF")["reason"] == "INTERNAL_ERROR"
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from classically_punk.app.terminal import Counter, shown
-from classically_punk.audio import decode, inventory
+from classically_punk.audio import inventory
+from classically_punk.audio.isolation import IsolatedDecoder
+from classically_punk.audio.store import whole
 from classically_punk.errors import ClipError, ConfigError, PunkError
 from classically_punk.features import catalogue, describe, warm
 from classically_punk.modelling import published
-from classically_punk.settings import Limits, Settings
+from classically_punk.settings import Settings
 
 DEFAULT_CONFIG = Path("conf/local.toml")
 
@@ -82,15 +84,15 @@ def listed(paths: Iterable[bytes]) -> list[Input]:
     return files
 
 
-def answer(file: Input, model: published.PublishedModel, limits: Limits) -> Line:
+def answer(file: Input, model: published.PublishedModel, decoder: IsolatedDecoder) -> Line:
     """One file -> its answer; a clip's fault is an answer too."""
     path = inventory.path_text(file.shown)
     name = model.feature_set.partition("@")[0]
     if file.reason is not None:
         return Line(path, reason=file.reason, detail=file.detail)
     try:
-        clip = decode.decode_file(file.path, limits)
-        rows = describe.describe_segments(clip.samples, model.segment_s, name)
+        clip = decoder.decode_file(file.path)
+        rows = describe.describe_segments(whole(clip.samples), model.segment_s, name)
     except ClipError as error:
         return Line(path, reason=error.code, detail=str(error))
     columns = [column.name for column in catalogue.columns(name)]
@@ -106,12 +108,12 @@ def answer(file: Input, model: published.PublishedModel, limits: Limits) -> Line
     )
 
 
-def tell(files: Sequence[Input], model: published.PublishedModel, limits: Limits, as_json: bool) -> None:
+def tell(files: Sequence[Input], model: published.PublishedModel, decoder: IsolatedDecoder, as_json: bool) -> None:
     """Prints one line per file as soon as it is known."""
     warm.read_only_cache()
     counter = Counter("files", len(files))
     for number, file in enumerate(files, start=1):
-        line = answer(file, model, limits)
+        line = answer(file, model, decoder)
         print(as_object(line) if as_json else as_sentence(line), flush=True)
         counter.at(number)
     counter.done()

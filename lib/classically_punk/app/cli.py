@@ -79,10 +79,12 @@ def _settings_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _classify(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     from classically_punk.app import classify
+    from classically_punk.audio.isolation import IsolatedDecoder
 
     model, settings = classify.load(overrides)
     files = classify.listed([os.fsencode(path) for path in arguments.paths])
-    classify.tell(files, model, settings.limits, as_json=arguments.json)
+    with IsolatedDecoder(settings.limits, settings.features.whole_clip_s) as decoder:
+        classify.tell(files, model, decoder, as_json=arguments.json)
     return DONE
 
 

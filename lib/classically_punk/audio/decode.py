@@ -15,18 +15,18 @@ import math
 import os
 import stat
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from classically_punk.audio import mpeg
 from classically_punk.audio.bytesource import Guarded, read_at
 from classically_punk.audio.containers import Promise, read_promise
 from classically_punk.audio.integrity import Scan, check_values
 from classically_punk.audio.sniff import Container, sniff
+from classically_punk.audio.store import InMemory, Mono, Samples, Spool, Store
 from classically_punk.errors import (
     BadSampleRateError,
     ChangedDuringReadError,
@@ -44,7 +44,9 @@ from classically_punk.errors import (
     UnreadableError,
     UnsupportedCodecError,
 )
-from classically_punk.settings import Limits
+
+if TYPE_CHECKING:  # the decoder's own process does without what reads configurations
+    from classically_punk.settings import Limits
 
 SAMPLE_RATE_HZ = 22_050
 """Every feature is computed at this rate, that of the published table."""
@@ -58,10 +60,15 @@ SHORT_S = 1.0
 SYNTHETIC_MARK = "synthetic, not a recording"
 """A file whose comment contains it is labelled SYNTHETIC wherever it shows up."""
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """To be raised with every change of a rule or threshold that may change what becomes of a file."""
 
-BLOCK_FRAMES = 262_144
+WHOLE_CLIP_S = 600.0
+"""Longer clips are put aside in a file: the default of `features.whole_clip_s`."""
+
+BLOCK_VALUES = 262_144
+"""Samples of all channels that are decoded at a time."""
+SHORTEST_BLOCK = 4_096
 
 _HASH_BLOCK_BYTES = 1 << 20
 _LENGTH_UNKNOWN_FRAMES = 1 << 62  # libsndfile says 2^63 - 1 where a stream does not tell its length
@@ -79,16 +86,18 @@ _ERRORS_ON_OPENING: dict[int, type[ClipError]] = {
     24: BadSampleRateError,  # "SF_INFO struct incomplete": a rate of 0, beyond 31 bits, NaN or infinite
 }
 
-Mono = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Decoded:
-    """One decoded clip. `samples` is (n,) float32, mono at 22 050 Hz, nominally within -1 to 1."""
+    """One decoded clip.
+
+    `samples` is (n,) float32, mono at 22 050 Hz, nominally within -1 to 1, or a `Spool` of them where the clip is
+    longer than `whole_clip_s` (then with the warning STREAMED).
+    """
 
     clip_id: str
     audio_sha256: str
-    samples: Mono
+    samples: Samples
     duration_s: float
     sample_rate_hz: int
     channels: int
@@ -117,9 +126,10 @@ def decoder_name() -> str:
     )
 
 
-def reader_digest(limits: Limits) -> str:
+def reader_digest(limits: Limits, whole_clip_s: float = WHOLE_CLIP_S) -> str:
     """16 hex digits over everything that decides what becomes of a file: decoder, rules and the limits of a file."""
     facts = {"decoder": decoder_name(), "rules": RULES_VERSION, "sample_rate_hz": SAMPLE_RATE_HZ}
+    facts |= {"whole_clip_s": float(whole_clip_s)}
     of_a_file = limits.model_dump(exclude={"max_reject_share"})  # a gate of the run, no file is read differently
     return hashlib.sha256(json.dumps({**facts, "limits": of_a_file}, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -132,9 +142,13 @@ def resample(samples: Mono, from_hz: int, to_hz: int = SAMPLE_RATE_HZ) -> Mono:
 
 
 def decode_file(
-    path: bytes, limits: Limits, expected_size: int | None = None, expected_modified_ns: int | None = None
+    path: bytes,
+    limits: Limits,
+    expected_size: int | None = None,
+    expected_modified_ns: int | None = None,
+    store: Store | None = None,
 ) -> Decoded:
-    """The clip in a file, opened once and never waited for.
+    """The clip in a file, opened once and never waited for; its samples go to `store`, or into memory.
 
     Raises ClipError; ChangedDuringReadError if size or time are not as expected, or not the same before and after.
     """
@@ -150,7 +164,7 @@ def decode_file(
             if not stat.S_ISREG(before.st_mode):
                 raise NotRegularError("a pipe, a device or a folder, not a file")
             _check_unchanged("since it was listed", before, expected_size, expected_modified_ns)
-            decoded = _decode(source, before.st_size, limits)
+            decoded = _decode(source, before.st_size, limits, store or InMemory(WHOLE_CLIP_S * SAMPLE_RATE_HZ))
             after = os.fstat(source.fileno())
             _check_unchanged("while it was read", after, before.st_size, before.st_mtime_ns)
     except OSError as error:
@@ -158,9 +172,12 @@ def decode_file(
     return decoded
 
 
-def decode_content(content: bytes, limits: Limits) -> Decoded:
-    """The clip in the bytes of a file. Raises ClipError."""
-    return _decode(io.BytesIO(content), len(content), limits)
+def decode_content(content: bytes | BinaryIO, limits: Limits, store: Store | None = None) -> Decoded:
+    """The clip in the bytes of a file, or in an open file without a name. Raises ClipError."""
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    return _decode(source, size, limits, store or InMemory(WHOLE_CLIP_S * SAMPLE_RATE_HZ))
 
 
 def _check_unchanged(when: str, now: os.stat_result, size: int | None, modified_ns: int | None) -> None:
@@ -171,7 +188,7 @@ def _check_unchanged(when: str, now: os.stat_result, size: int | None, modified_
         raise ChangedDuringReadError(f"the time of change moved {when}, from {modified_ns} to {now.st_mtime_ns} ns")
 
 
-def _decode(source: BinaryIO, size: int, limits: Limits) -> Decoded:
+def _decode(source: BinaryIO, size: int, limits: Limits, store: Store) -> Decoded:
     if size > limits.max_bytes:
         raise TooLargeError(f"the file has {size} bytes, at most {limits.max_bytes} are read")
     clip_id = _sha256(source, size)
@@ -183,7 +200,7 @@ def _decode(source: BinaryIO, size: int, limits: Limits) -> Decoded:
         raise TruncatedError(promise.missing)
     guarded = _guarded(source, promise, start, size)
     try:
-        decoded = _decode_stream(guarded, clip_id, container, promise, limits)
+        decoded = _decode_stream(guarded, clip_id, container, promise, limits, store)
     except ClipError as error:
         if guarded.failure is not None:  # the disk's fault, not the clip's
             raise guarded.failure from error
@@ -193,20 +210,24 @@ def _decode(source: BinaryIO, size: int, limits: Limits) -> Decoded:
     return decoded
 
 
-def _decode_stream(source: Guarded, clip_id: str, container: Container, promise: Promise, limits: Limits) -> Decoded:
+def _decode_stream(
+    source: Guarded, clip_id: str, container: Container, promise: Promise, limits: Limits, store: Store
+) -> Decoded:
     with _open(source, promise) as stream:
         _check_header(stream, promise, limits)
-        mono, warnings = _read(stream, container, promise, limits)
+        rate = int(stream.samplerate)
+        mix = _Mix(rate, store)
+        warnings = _read(stream, container, promise, limits, mix)
         if SYNTHETIC_MARK in stream.comment:
             warnings = (*warnings, "SYNTHETIC")
-        rate = int(stream.samplerate)
-        digest = hashlib.sha256(f"{rate}:".encode())
-        digest.update(mono.astype("<f4", copy=False).data)
+        samples = mix.finish()
+        if isinstance(samples, Spool):
+            warnings = (*warnings, "STREAMED")
         return Decoded(
             clip_id=clip_id,
-            audio_sha256=digest.hexdigest(),
-            samples=resample(mono, rate),
-            duration_s=mono.size / rate,
+            audio_sha256=mix.digest.hexdigest(),
+            samples=samples,
+            duration_s=mix.frames / rate,
             sample_rate_hz=rate,
             channels=int(stream.channels),
             container=str(stream.format),
@@ -214,6 +235,27 @@ def _decode_stream(source: Guarded, clip_id: str, container: Container, promise:
             warnings=warnings,
             decoder=decoder_name(),
         )
+
+
+class _Mix:
+    """Where decoded blocks go: hashed at the file's own rate, resampled block by block, handed to the store."""
+
+    def __init__(self, rate: int, store: Store) -> None:
+        self.frames = 0
+        self.digest = hashlib.sha256(f"{rate}:".encode())
+        self._store = store
+        # block by block soxr gives the same bits as at one go
+        self._resampler = None if rate == SAMPLE_RATE_HZ else soxr.ResampleStream(rate, SAMPLE_RATE_HZ, 1, quality="HQ")
+
+    def add(self, mono: Mono) -> None:
+        self.frames += mono.size
+        self.digest.update(mono.astype("<f4", copy=False).data)
+        self._store.add(mono if self._resampler is None else self._resampler.resample_chunk(mono))
+
+    def finish(self) -> Samples:
+        if self._resampler is not None:
+            self._store.add(self._resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
+        return self._store.finish()
 
 
 def _sha256(source: BinaryIO, size: int) -> str:
@@ -267,26 +309,26 @@ def _check_header(stream: _Stream, promise: Promise, limits: Limits) -> None:
         raise TooLongError(f"{frames / rate:.1f} s, at most {limits.max_duration_s:g} s are read")
 
 
-def _read(stream: _Stream, container: Container, promise: Promise, limits: Limits) -> tuple[Mono, tuple[str, ...]]:
-    """The mix at the file's own rate, and the warnings."""
+def _read(stream: _Stream, container: Container, promise: Promise, limits: Limits, mix: _Mix) -> tuple[str, ...]:
+    """Every block of the stream into the mix; returns the warnings."""
     rate, channels = stream.samplerate, stream.channels
     scan = Scan(channels, rate)
     budget = math.ceil(limits.max_duration_s * rate)
-    blocks: list[Mono] = []
+    step = max(SHORTEST_BLOCK, BLOCK_VALUES // channels)
     frames = 0
     while True:
         try:
-            block = stream.read(BLOCK_FRAMES, dtype="float64", always_2d=True)
+            block = stream.read(step, dtype="float64", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise DecodeError(f"{error.error_string} (after {frames} frames)") from error
         frames += len(block)
         if frames > budget:
             raise DecodeBudgetError(f"more than {budget} frames, the budget of {limits.max_duration_s:g} s")
         check_values(block)
-        mix = block[:, 0] if channels == 1 else block.mean(axis=1)
-        scan.add(block, mix)
-        blocks.append(mix.astype(np.float32))
-        if len(block) < BLOCK_FRAMES:
+        mono = block[:, 0] if channels == 1 else block.mean(axis=1)
+        scan.add(block, mono)
+        mix.add(mono.astype(np.float32))
+        if len(block) < step:
             break
     if frames == 0:
         raise NoSamplesError("not a single sample could be decoded")
@@ -295,7 +337,7 @@ def _read(stream: _Stream, container: Container, promise: Promise, limits: Limit
         raise ClipTooShortError(needed=math.ceil(SHORTEST_S * rate), got=frames)
     if frames < SHORT_S * rate:
         lengths = (*lengths, "TOO_SHORT")
-    return np.concatenate(blocks), (*lengths, *scan.judge())
+    return (*lengths, *scan.judge())
 
 
 def _length_warnings(

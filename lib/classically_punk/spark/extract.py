@@ -40,7 +40,8 @@ DESCRIBED = StructType(
 
 def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     """The part of the configuration that a worker needs."""
-    return Task(limits=settings.limits, segment_s=settings.features.segment_s, run_id=run_id, exhibits=exhibits)
+    how = settings.features
+    return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits)
 
 
 def describe_files(files: DataFrame, count: int, settings: Settings, run_id: str) -> DataFrame:

@@ -93,7 +93,7 @@ def _plan(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Sett
     known = warehouse.read("files").where(_below(F.col("path_bytes"), root))
     known = known.select("path_bytes", *(F.col(c).alias(f"known_{c}") for c in known.columns if c != "path_bytes"))
     both = seen.withColumn("here", F.lit(True)).join(known, "path_bytes", "full_outer")
-    reader = F.lit(decode.reader_digest(settings.limits))
+    reader = F.lit(decode.reader_digest(settings.limits, settings.features.whole_clip_s))
     same_bytes = (
         F.col("size_bytes").eqNullSafe(F.col("known_size_bytes"))
         & F.col("modified_at").eqNullSafe(F.col("known_modified_at"))
@@ -201,7 +201,7 @@ def _desired_files(
         "reason": F.when(is_gone, F.lit(None)).when(is_relabel, known["reason"]).otherwise(new_reason),
         **{c: F.when(is_gone, known[c]).otherwise(F.col(c)) for c in LABELS},
         "reader_digest": F.when(kept, known["reader_digest"]).when(
-            is_open, F.lit(decode.reader_digest(settings.limits))
+            is_open, F.lit(decode.reader_digest(settings.limits, settings.features.whole_clip_s))
         ),
         "last_run_id": F.lit(run.run_id),
     }

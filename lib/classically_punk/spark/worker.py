@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from classically_punk.audio import decode
-from classically_punk.errors import ClipError, UnforeseenError
+from classically_punk.audio.decode import Decoded
+from classically_punk.audio.isolation import IsolatedDecoder
+from classically_punk.audio.store import whole
+from classically_punk.errors import ClipError, unforeseen
 from classically_punk.features import warm
 from classically_punk.settings import Limits
 
@@ -24,6 +24,7 @@ class Task:
 
     limits: Limits
     segment_s: float
+    whole_clip_s: float
     run_id: str
     exhibits: bool = True
 
@@ -33,21 +34,22 @@ class Worker:
     """The part of a Python worker process that lives on from task to task."""
 
     task: Task
+    decoder: IsolatedDecoder
     smallest: dict[str, str] = field(default_factory=dict)
 
     def describe_file(self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None) -> dict[str, Any]:
         """One file as the walk saw it -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: decode.decode_file(path, self.task.limits, size_bytes, modified_ns), genre)
+        return self._guarded(lambda: self.decoder.decode_file(path, size_bytes, modified_ns), genre)
 
     def describe_content(self, content: bytes) -> dict[str, Any]:
         """The bytes of one file -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: decode.decode_content(content, self.task.limits), None)
+        return self._guarded(lambda: self.decoder.decode_content(content), None)
 
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: decode.decode_file(path, self.task.limits), None)
+        return self._guarded(lambda: self.decoder.decode_file(path), None)
 
-    def _guarded(self, opened: Callable[[], decode.Decoded], genre: str | None) -> dict[str, Any]:
+    def _guarded(self, opened: Callable[[], Decoded], genre: str | None) -> dict[str, Any]:
         stage = "decode"
         try:
             clip = opened()
@@ -56,12 +58,12 @@ class Worker:
         except ClipError as error:
             return _reject(error, stage)
         except Exception as error:  # noqa: BLE001  the one place where an error nobody foresaw becomes a row
-            return _reject(_unforeseen(error), stage)
+            return _reject(unforeseen(error), stage)
 
-    def _described(self, clip: decode.Decoded, genre: str | None) -> dict[str, Any]:
+    def _described(self, clip: Decoded, genre: str | None) -> dict[str, Any]:
         from classically_punk.features.describe import describe_segments
 
-        rows = describe_segments(clip.samples, self.task.segment_s)
+        rows = describe_segments(whole(clip.samples), self.task.segment_s)
         return {
             "clip_id": clip.clip_id,
             "audio_sha256": clip.audio_sha256,
@@ -79,7 +81,7 @@ class Worker:
             "exhibit": self._exhibit(clip, genre),
         }
 
-    def _exhibit(self, clip: decode.Decoded, genre: str | None) -> bytes | None:
+    def _exhibit(self, clip: Decoded, genre: str | None) -> bytes | None:
         """Small arrays of the clip if it may be its genre's smallest clip_id: the smallest of all always comes out."""
         if genre is None or not self.task.exhibits or self.smallest.get(genre, clip.clip_id) < clip.clip_id:
             return None
@@ -87,22 +89,21 @@ class Worker:
 
         self.smallest[genre] = clip.clip_id
         packed = io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **exhibit_of(clip.samples))
+        np.savez_compressed(packed, allow_pickle=False, **exhibit_of(whole(clip.samples)))
         return packed.getvalue()
 
 
 @lru_cache(maxsize=4)
 def worker_of_this_process(task: Task) -> Worker:
     """The worker for `task`, built once a process; it reads the compilation cache and never writes it."""
+    decoder = _decoder(task.limits, task.whole_clip_s)  # first: it starts while the kernels are loaded
     warm.read_only_cache()
-    return Worker(task)
+    return Worker(task, decoder)
 
 
-def _unforeseen(error: Exception) -> UnforeseenError:
-    trace = "".join(traceback.format_exception(error))
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    digest = hashlib.sha256(trace.encode("utf-8", "replace")).hexdigest()[:12]
-    return UnforeseenError(f"{type(error).__name__} in {last.name}: {str(error)[:200]} (traceback {digest})")
+@lru_cache(maxsize=4)
+def _decoder(limits: Limits, whole_clip_s: float) -> IsolatedDecoder:
+    return IsolatedDecoder(limits, whole_clip_s)
 
 
 def _reject(error: ClipError, stage: str) -> dict[str, Any]:
