@@ -85,7 +85,7 @@ class Scan:
         self._sum += block.sum(axis=0)
         self._power += np.einsum("ij,ij->j", block, block)
         self._mix_low, self._mix_high = min(self._mix_low, mix.min()), max(self._mix_high, mix.max())
-        self._mix_power += float(mix @ mix)
+        self._mix_power += float(np.einsum("i,i", mix, mix))  # no BLAS: its threads cost more than they save here
         self._count_flat_tops(block)
         self._count_silence(mix)
 
