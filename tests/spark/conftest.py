@@ -31,6 +31,7 @@ def spark() -> Iterator[SparkSession]:
         if line.strip() and not line.startswith("#"):
             key, value = line.split(None, 1)
             builder = builder.config(key, value.strip())
+    builder = builder.config("spark.executorEnv.PYTHONPATH", str(ROOT / "tests/spark/poison"))
     session = builder.getOrCreate()
     yield session
     session.stop()
