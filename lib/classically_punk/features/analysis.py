@@ -22,7 +22,7 @@ from classically_punk.features.fourier import BINS, LANES, N_FFT, hann, turns
 from classically_punk.features.separation import HOP
 from classically_punk.features.spectrum import BANDS, PEAK_BINS, frames_pass, magnitudes
 
-__all__ = ["HOP", "MIN_SAMPLES", "N_FFT", "SAMPLE_RATE_HZ", "Analysis", "to_decibels"]
+__all__ = ["HOP", "MIN_SAMPLES", "N_FFT", "SAMPLE_RATE_HZ", "Analysis", "Known", "to_decibels"]
 
 HALF: Final = N_FFT // 2
 MIN_SAMPLES: Final = HALF + 1
@@ -42,6 +42,14 @@ class FramesPass:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What a piece of a clip must know of the whole: tuning in semitones, largest power in any mel band."""
+
+    tuning: float
+    peak: float
+
+
+@dataclass(frozen=True)
 class SecondPass:
     """What needs the first pass, or the frames around: see `separation.second_pass`."""
 
@@ -53,15 +61,33 @@ class SecondPass:
 class Analysis:
     """Shared intermediate results of mono samples (n,) at 22 050 Hz; every array is finite for finite input.
 
+    Of a piece of a longer clip (see `stretch`), `own` are the frames that count, the others are there for their sake;
+    `known` is what the whole clip has told already. Of a whole clip all frames count.
+
     Raises ClipTooShortError if n < 1025: there is nothing to reflect the first frame from.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, known: Known | None = None) -> None:
         if samples.size < MIN_SAMPLES:
             raise ClipTooShortError(needed=MIN_SAMPLES, got=int(samples.size))
         self.samples: Final = np.ascontiguousarray(samples, dtype=np.float32)
-        self.frames: Final = 1 + self.samples.size // HOP
-        self.groups: Final = -(-self.frames // LANES)
+        self.known: Final = known
+        self.own = slice(0, 1 + self.samples.size // HOP)
+
+    @property
+    def frames(self) -> int:
+        """How many frames count."""
+        return self.own.stop - self.own.start
+
+    @property
+    def groups(self) -> int:
+        """How often eight frames are begun."""
+        return -(-self.frames // LANES)
+
+    @property
+    def own_samples(self) -> Samples:
+        """The samples that count: (n,)."""
+        return self.samples
 
     @cached_property
     def padded(self) -> Samples:
@@ -75,7 +101,7 @@ class Analysis:
 
     def starts(self, group: int) -> NDArray[np.int64]:
         """Where frames begin in `padded`, filled up to whole groups by frames of zeros."""
-        starts = np.full(-(-self.frames // group) * group, self.samples.size + N_FFT, dtype=np.int64)
+        starts = np.full(-(-self.frames // group) * group, self.padded.size - N_FFT, dtype=np.int64)
         starts[: self.frames] = HOP * np.arange(self.frames)
         return starts
 
@@ -128,12 +154,14 @@ class Analysis:
     @cached_property
     def tuning(self) -> float:
         """Deviation of the clip from A440 in semitones, -0.5 to 0.49."""
+        if self.known is not None:
+            return self.known.tuning
         return pitch.tuning(self.first_pass.peak_bins, self.first_pass.peak_heights)
 
     @cached_property
     def log_mel(self) -> NDArray[np.float32]:
         """Power in 128 Slaney mel bands, shape (t, 128) in dB, within 80 dB of the clip's own peak, floor -100 dB."""
-        return to_decibels(self.first_pass.bands)
+        return to_decibels(self.first_pass.bands, None if self.known is None else self.known.peak)
 
     @cached_property
     def onset_strength(self) -> NDArray[np.float32]:

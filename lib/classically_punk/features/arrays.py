@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from classically_punk.errors import NonFiniteError, OutOfRangeError
 from classically_punk.features.compiled import kernel
 from classically_punk.features.lanes import load, splat, total
 
 RUN: Final = 512
+MAX_LEVEL: Final = float(1 << 16)
+"""Beyond 2^16 times full scale a clip is damaged, not loud; its square sums would leave float32."""
 
 Samples = NDArray[np.float32]
 """Mono audio at full scale 1.0, shape (n,)."""
@@ -18,6 +21,34 @@ Curves = NDArray[np.floating]
 """One row a quantity, one column a frame (or sample): shape (k, t)."""
 Vector = NDArray[np.float64]
 """Scalars of one catalogue entry, in its order: shape (m,)."""
+
+
+@runtime_checkable
+class SampleSource(Protocol):
+    """Mono samples at 22 050 Hz that need not be in memory: a clip too long for that."""
+
+    @property
+    def size(self) -> int:
+        """How many samples there are."""
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples start..stop, in any order and as often as wanted: (stop - start,)."""
+
+
+def checked(samples: ArrayLike) -> Samples:
+    """Anything like an array -> contiguous float32 (n,), finite, within ±2^16.
+
+    Raises NonFiniteError, OutOfRangeError; ValueError unless one-dimensional and real.
+    """
+    array = np.asarray(samples)
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise ValueError(f"expected real mono samples of shape (n,), got {array.dtype} {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(array))} of {array.size} samples are not finite")
+    peak = max(float(array.max()), -float(array.min())) if array.size else 0.0
+    if peak > MAX_LEVEL:
+        raise OutOfRangeError(f"peak {peak:.3g}, at most {MAX_LEVEL:.0f} times full scale")
+    return np.ascontiguousarray(array, dtype=np.float32)
 
 
 @kernel("void(float32[::1], float64[::1])")

@@ -11,12 +11,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Final, Literal
 
 from classically_punk.features import cepstrum, lufs, pitch, separation, spectral_shape, tempo, waveform
-from classically_punk.features.analysis import MIN_SAMPLES, SAMPLE_RATE_HZ, Analysis
-from classically_punk.features.arrays import Vector
+from classically_punk.features.analysis import MIN_SAMPLES, SAMPLE_RATE_HZ
+from classically_punk.features.running import Kernel, MomentsOfFrames, MomentsOfSamples, Running
 
 Scope = Literal["segment", "clip"]
 """`segment`: measured on each segment; `clip`: measured on the whole clip and repeated on its segments."""
@@ -34,12 +34,16 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Feature:
-    """One entry: a kernel and the scalars it returns, in their order."""
+    """One entry: a kernel and the scalars it returns, in their order.
+
+    `running` begins what the kernel gives for a clip too long for memory, stretch by stretch.
+    """
 
     name: str
     scalars: tuple[Scalar, ...]
     source: str
-    kernel: Callable[[Analysis], Vector]
+    kernel: Kernel
+    running: Callable[[], Running]
     scope: Scope = "segment"
     conditioning: str = "none"
     min_samples: int = MIN_SAMPLES
@@ -79,54 +83,63 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
         scalars=_moments("pitch_chroma", "1", "pitch class strength, strongest of a frame = 1", "chroma_stft"),
         source=f"librosa.feature.chroma_stft over all classes and frames; {FRAMES}",
         kernel=pitch.chroma,
+        running=partial(MomentsOfFrames, pitch.chroma),
     ),
     Feature(
         name="loudness_rms",
         scalars=_moments("loudness_rms", "FS", "frame level as root mean square, full scale = 1", "rms"),
         source=f"librosa.feature.rms; {FRAMES}",
         kernel=waveform.rms,
+        running=partial(MomentsOfFrames, waveform.rms),
     ),
     Feature(
         name="timbre_centroid",
         scalars=_moments("timbre_centroid", "Hz", "spectral centroid (brightness)", "spectral_centroid"),
         source=f"librosa.feature.spectral_centroid; {FRAMES}",
         kernel=spectral_shape.centroid,
+        running=partial(MomentsOfFrames, spectral_shape.centroid),
     ),
     Feature(
         name="timbre_bandwidth",
         scalars=_moments("timbre_bandwidth", "Hz", "spread around the spectral centroid", "spectral_bandwidth"),
         source=f"librosa.feature.spectral_bandwidth, order 2; {FRAMES}",
         kernel=spectral_shape.bandwidth,
+        running=partial(MomentsOfFrames, spectral_shape.bandwidth),
     ),
     Feature(
         name="timbre_rolloff",
         scalars=_moments("timbre_rolloff", "Hz", "frequency below which 85 % of the magnitude lies", "rolloff"),
         source=f"librosa.feature.spectral_rolloff, 85 %; {FRAMES}",
         kernel=spectral_shape.rolloff,
+        running=partial(MomentsOfFrames, spectral_shape.rolloff),
     ),
     Feature(
         name="timbre_crossings",
         scalars=_moments("timbre_crossings", "1/sample", "zero crossing rate (noisiness)", "zero_crossing_rate"),
         source="librosa.feature.zero_crossing_rate, frames of 2048 every 512 samples at 22 050 Hz, edge padding",
         kernel=waveform.crossings,
+        running=partial(MomentsOfFrames, waveform.crossings),
     ),
     Feature(
         name="timbre_harmonic",
         scalars=_moments("timbre_harmonic", "FS", "waveform of the steady (harmonic) part", "harmony"),
         source=f"librosa.effects.hpss (Fitzgerald 2010), kernel 31, soft masks; {FRAMES}",
         kernel=separation.harmonic,
+        running=partial(MomentsOfSamples, separation.harmonic),
     ),
     Feature(
         name="timbre_percussive",
         scalars=_moments("timbre_percussive", "FS", "waveform of the struck (percussive) part", "perceptr"),
         source=f"librosa.effects.hpss (Fitzgerald 2010), kernel 31, soft masks; {FRAMES}",
         kernel=separation.percussive,
+        running=partial(MomentsOfSamples, separation.percussive),
     ),
     Feature(
         name="tempo_bpm",
         scalars=(Scalar("tempo_bpm", "BPM", "beats a minute, 0 without any onset", "tempo"),),
         source=f"librosa.beat.beat_track on onset strength, median over mel bands; {FRAMES}",
         kernel=tempo.bpm,
+        running=tempo.RunningTempo,
         scope="clip",
     ),
     Feature(
@@ -138,12 +151,14 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
         ),
         source=f"librosa.feature.mfcc, 20 of 128 Slaney mel bands, 80 dB range; {FRAMES}",
         kernel=cepstrum.mfcc,
+        running=partial(MomentsOfFrames, cepstrum.mfcc),
     ),
     Feature(
         name="loudness_integrated",
         scalars=(Scalar("loudness_integrated_lufs", "LUFS", "gated loudness of the mono mix as one channel"),),
         source="ITU-R BS.1770-4, K-weighting re-derived at 22 050 Hz, floor -70",
         kernel=lufs.loudness,
+        running=lufs.RunningLoudness,
         min_samples=lufs.BLOCK,
     ),
 )

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classically_punk.errors import BadSampleRateError, ClipTooShortError, NonFiniteError, OutOfRangeError
-from classically_punk.features import catalogue
+from classically_punk.errors import BadSampleRateError, ClipTooShortError
+from classically_punk.features import catalogue, streaming
 from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
-from classically_punk.features.arrays import Samples, Vector
+from classically_punk.features.arrays import Samples, SampleSource, Vector, checked
 
 WHOLE_CLIP = -1
 """Segment number of the row that describes the whole clip."""
-MAX_LEVEL = float(1 << 16)
-"""Beyond 2^16 times full scale a clip is damaged, not loud; its square sums would leave float32."""
 
 
 @dataclass(frozen=True)
@@ -40,39 +38,30 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def describe_segments(samples: ArrayLike, segment_s: float, feature_set: str = "punk") -> list[SegmentRow]:
+def describe_segments(
+    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk"
+) -> list[SegmentRow]:
     """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
 
     A trailing piece under half a segment is dropped; a clip no longer than one segment has segment 0 equal to -1.
-    Values of scope `clip` are measured once and repeated. Raises as `describe_clip`.
+    Values of scope `clip` are measured once and repeated. Of a `SampleSource` only pieces are in memory: its whole-clip
+    row is streamed (see `streaming`), all others are the same. Raises as `describe_clip`.
     """
-    clip = checked(samples)
+    clip = samples if isinstance(samples, SampleSource) else checked(samples)
     size = round(segment_s * SAMPLE_RATE_HZ)
     # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
     if size // 2 < catalogue.min_samples(feature_set):
         raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
-    whole = _values(clip, feature_set)
+    whole = _values(clip, feature_set) if isinstance(clip, np.ndarray) else streaming.whole_clip(clip, feature_set)
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
-    for number, (start, piece) in enumerate(_pieces(clip, size)):
-        values = whole if piece.size == clip.size else _values(piece, feature_set, known=whole)
-        rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, piece.size / SAMPLE_RATE_HZ, values))
+    for number, (start, stop) in enumerate(_pieces(clip.size, size)):
+        if stop - start == clip.size:
+            values = whole
+        else:
+            piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
+            values = _values(piece, feature_set, known=whole)
+        rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, (stop - start) / SAMPLE_RATE_HZ, values))
     return rows
-
-
-def checked(samples: ArrayLike) -> Samples:
-    """Anything like an array -> contiguous float32 (n,), finite, within ±2^16.
-
-    Raises NonFiniteError, OutOfRangeError; ValueError unless one-dimensional and real.
-    """
-    array = np.asarray(samples)
-    if array.ndim != 1 or array.dtype.kind not in "fiu":
-        raise ValueError(f"expected real mono samples of shape (n,), got {array.dtype} {array.shape}")
-    if not np.all(np.isfinite(array)):
-        raise NonFiniteError(f"{np.count_nonzero(~np.isfinite(array))} of {array.size} samples are not finite")
-    peak = max(float(array.max()), -float(array.min())) if array.size else 0.0
-    if peak > MAX_LEVEL:
-        raise OutOfRangeError(f"peak {peak:.3g}, at most {MAX_LEVEL:.0f} times full scale")
-    return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
@@ -90,14 +79,15 @@ def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
     return resample(samples, int(sample_rate), SAMPLE_RATE_HZ)
 
 
-def _pieces(clip: Samples, size: int) -> Iterator[tuple[int, Samples]]:
-    if clip.size <= size:
-        yield 0, clip
+def _pieces(samples: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where the segments of so many samples begin and end."""
+    if samples <= size:
+        yield 0, samples
         return
-    for start in range(0, clip.size, size):
-        piece = clip[start : start + size]
-        if 2 * piece.size >= size:
-            yield start, piece
+    for start in range(0, samples, size):
+        stop = min(samples, start + size)
+        if 2 * (stop - start) >= size:
+            yield start, stop
 
 
 def _values(samples: Samples, feature_set: str, known: Vector | None = None) -> Vector:

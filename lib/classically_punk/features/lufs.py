@@ -104,5 +104,26 @@ def loudness(analysis: Analysis) -> Vector:
     return np.array([integrated(analysis.samples)])
 
 
+class RunningLoudness:
+    """`loudness` of samples that come stretch by stretch; keeps 8 bytes per 0.1 s, 288 kB an hour."""
+
+    def __init__(self) -> None:
+        self._state = np.zeros(4)
+        self._rest: Samples = np.empty(0, dtype=np.float32)
+        self._energies: list[NDArray[np.float64]] = []
+
+    def take(self, analysis: Analysis) -> None:
+        """The next stretch."""
+        samples = np.concatenate((self._rest, analysis.own_samples))
+        energies = np.empty(samples.size // STEP)
+        weighted_energies(samples, SECTIONS, self._state, STEP, energies)
+        self._energies.append(energies)
+        self._rest = samples[energies.size * STEP :].copy()
+
+    def value(self) -> Vector:
+        """As `loudness` of the whole: (1,)."""
+        return np.array([gated(np.concatenate(self._energies))])
+
+
 def _power(lufs: float) -> float:
     return float(10 ** ((lufs - OFFSET_DB) / 10))

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 TUNINGS: Final = np.linspace(-0.5, 0.5, 101)
 """Edges of hundredths of a semitone; a tuning is the lower edge of the fullest."""
+DEVIATIONS: Final = TUNINGS.size - 1
 TINY: Final = 1.1754944e-38
 
 
 @kernel("void(float32[::1], float64[::1], int64[::1])")
-def count_deviations(semitones: Any, edges: Any, counts: Any) -> None:
-    """How far notes lie from the nearest semitone: (n,) -> `counts` (100,) between `edges`, as np.histogram counts."""
-    for note in semitones:
-        away = note - np.floor(note)
+def deviation_cells(semitones: Any, edges: Any, cells: Any) -> None:
+    """How far notes lie from the nearest semitone: (n,) -> `cells` (n,) 0..99 between `edges`, as in np.histogram."""
+    for n in range(semitones.size):
+        away = semitones[n] - np.floor(semitones[n])
         if away >= np.float32(0.5):
             away -= np.float32(1)
         cell = min(99, max(0, int((away + np.float32(0.5)) * 100)))
@@ -33,15 +34,15 @@ def count_deviations(semitones: Any, edges: Any, counts: Any) -> None:
             cell -= 1
         elif away >= edges[cell + 1] and cell < 99:
             cell += 1
-        counts[cell] += 1
+        cells[n] = cell
 
 
-def tuning_counts(bins: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Frequencies (n,) in bins of the spectrum -> (100,): how many lie so many hundredths of a semitone off A440."""
+def deviations(bins: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Frequencies (n,) in bins of the spectrum -> (n,) hundredths of a semitone off A440, 0..99 from -0.5."""
     hertz = bins * SAMPLE_RATE_HZ / N_FFT
-    counts = np.zeros(TUNINGS.size - 1, dtype=np.int64)
-    count_deviations(12 * np.log2(hertz / np.float32(440 / 16)), TUNINGS, counts)
-    return counts
+    cells = np.empty(bins.size, dtype=np.int64)
+    deviation_cells(12 * np.log2(hertz / np.float32(440 / 16)), TUNINGS, cells)
+    return cells
 
 
 def tuning(bins: NDArray[np.float32], heights: NDArray[np.float32]) -> float:
@@ -51,7 +52,69 @@ def tuning(bins: NDArray[np.float32], heights: NDArray[np.float32]) -> float:
     """
     if not heights.size:
         return 0.0
-    return float(TUNINGS[np.argmax(tuning_counts(bins[heights >= np.median(heights)]))])
+    return _commonest(np.bincount(deviations(bins[heights >= np.median(heights)]), minlength=DEVIATIONS))
+
+
+def _commonest(counts: NDArray[np.int64]) -> float:
+    return float(TUNINGS[np.argmax(counts)])
+
+
+class RunningTuning:
+    """`tuning` of peaks that come piece by piece: the same, in memory that does not grow (39 MB at the very most).
+
+    Non-negative floats are ordered as their bits are. Peaks are counted by the upper half of the bits of their height,
+    and by deviation. Where that leaves open which deviation is the commonest, `undecided` is true: then all peaks must
+    come again, by `again`, and those around the median are counted by the lower half, too.
+    """
+
+    def __init__(self) -> None:
+        self._coarse = np.zeros((1 << 15, DEVIATIONS), dtype=np.int32)
+        self._fine = np.zeros((0, DEVIATIONS), dtype=np.int32)
+
+    def take(self, bins: NDArray[np.float32], heights: NDArray[np.float32]) -> None:
+        """More peaks (n,) by place in bins and height."""
+        np.add.at(self._coarse.reshape(-1), (heights.view(np.int32) >> 16) * DEVIATIONS + deviations(bins), 1)
+
+    def again(self, bins: NDArray[np.float32], heights: NDArray[np.float32]) -> None:
+        """The same peaks once more."""
+        if not self._fine.size:
+            self._fine = np.zeros((1 << 16, DEVIATIONS), dtype=np.int32)
+        bits = heights.view(np.int32)
+        here = bits >> 16 == self._middle()[0]
+        np.add.at(self._fine.reshape(-1), (bits[here] & 0xFFFF) * DEVIATIONS + deviations(bins[here]), 1)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the peaks of the median's own cell decide."""
+        row, other = self._middle()
+        if row < 0 or row != other or self._fine.size:
+            return False
+        above = self._coarse[row + 1 :].sum(axis=0)
+        best = int(np.argmax(above))
+        rivals = np.delete(above + self._coarse[row], best)
+        return bool(above[best] <= rivals.max())
+
+    def value(self) -> float:
+        """As `tuning` of all peaks, once it is decided."""
+        row, other = self._middle()
+        if not self._fine.size:
+            return _commonest(self._coarse[row + (row != other) :].sum(axis=0)) if row >= 0 else 0.0
+        below = int(self._coarse[:row].sum())
+        bits = np.array(_middle_rows(self._fine, below, int(self._coarse.sum())), dtype=np.int32) | row << 16
+        least = int(np.mean(bits.astype(np.int32).view(np.float32)).view(np.int32)) & 0xFFFF
+        return _commonest(self._coarse[row + 1 :].sum(axis=0) + self._fine[least:].sum(axis=0))
+
+    def _middle(self) -> tuple[int, int]:
+        """Rows of the two peaks in the middle (the same one twice if their number is odd); -1 without any."""
+        return _middle_rows(self._coarse, 0, int(self._coarse.sum()))
+
+
+def _middle_rows(counts: NDArray[np.int32], below: int, peaks: int) -> tuple[int, int]:
+    if not peaks:
+        return -1, -1
+    reached = below + np.cumsum(counts.sum(axis=1))
+    first, second = np.searchsorted(reached, ((peaks - 1) // 2, peaks // 2), side="right")
+    return int(first), int(second)
 
 
 @inlined

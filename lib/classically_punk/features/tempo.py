@@ -12,6 +12,7 @@ from classically_punk.features.arrays import Vector
 from classically_punk.features.compiled import kernel
 from classically_punk.features.fourier import PLANE, POINTS, hann, transform, turns
 from classically_punk.features.lanes import load, root, splat, store, total, where_below
+from classically_punk.features.spectrum import BANDS
 
 if TYPE_CHECKING:
     from classically_punk.features.analysis import Analysis
@@ -172,7 +173,29 @@ def bpm(analysis: Analysis) -> Vector:
     Grosche, Müller & Kurth 2010; Ellis 2007. Replaces `librosa.beat.beat_track(onset_envelope=…)[0]`, whose beat
     tracking comes after the tempo and is left out.
     """
-    onset = analysis.onset_strength
-    if not np.any(onset):
-        return np.array([NO_PULSE_BPM])
-    return np.array([tempo_of(mean_tempogram(onset))])
+    return _bpm(analysis.onset_strength)
+
+
+def _bpm(onsets: NDArray[np.float32]) -> Vector:
+    return np.array([tempo_of(mean_tempogram(onsets)) if np.any(onsets) else NO_PULSE_BPM])
+
+
+class RunningTempo:
+    """`bpm` of a clip that comes stretch by stretch; keeps 4 bytes a frame, 620 kB an hour."""
+
+    def __init__(self) -> None:
+        self._before = np.empty((0, BANDS), dtype=np.float32)
+        self._rises: list[NDArray[np.float32]] = [np.zeros(LAG_FRAMES, dtype=np.float32)]
+
+    def take(self, analysis: Analysis) -> None:
+        """The next stretch."""
+        levels = np.concatenate((self._before, analysis.log_mel))
+        rises = np.empty(levels.shape[0] - 1, dtype=np.float32)
+        median_rises(levels, rises)
+        self._rises.append(rises)
+        self._before = levels[-1:].copy()
+
+    def value(self) -> Vector:
+        """As `bpm` of the whole: (1,)."""
+        strength = np.concatenate(self._rises)
+        return _bpm(strength[: strength.size + 1 - LAG_FRAMES])  # as many as frames: the last rises come too late

@@ -71,6 +71,6 @@ def crossings(analysis: Analysis) -> Vector:
 
     Replaces librosa.feature.zero_crossing_rate(y).
     """
-    counts = np.empty(analysis.frames, dtype=np.int32)
+    counts = np.empty(1 + analysis.samples.size // HOP, dtype=np.int32)
     crossing_counts(analysis.samples, counts)
-    return mean_and_variance(counts[None, :] / (FRAME_HOPS * HOP))
+    return mean_and_variance(counts[None, analysis.own] / (FRAME_HOPS * HOP))
