@@ -70,6 +70,7 @@ class RunningTuning:
     def __init__(self) -> None:
         self._coarse = np.zeros((1 << 15, DEVIATIONS), dtype=np.int32)
         self._fine = np.zeros((0, DEVIATIONS), dtype=np.int32)
+        self._row = -1
 
     def take(self, bins: NDArray[np.float32], heights: NDArray[np.float32]) -> None:
         """More peaks (n,) by place in bins and height."""
@@ -79,8 +80,9 @@ class RunningTuning:
         """The same peaks once more."""
         if not self._fine.size:
             self._fine = np.zeros((1 << 16, DEVIATIONS), dtype=np.int32)
+            self._row = self._middle()[0]
         bits = heights.view(np.int32)
-        here = bits >> 16 == self._middle()[0]
+        here = bits >> 16 == self._row
         np.add.at(self._fine.reshape(-1), (bits[here] & 0xFFFF) * DEVIATIONS + deviations(bins[here]), 1)
 
     @property
