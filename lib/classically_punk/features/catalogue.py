@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from classically_punk.features import cepstrum, lufs, pitch, separation, spectral_shape, tempo, waveform
 from classically_punk.features.analysis import MIN_SAMPLES, SAMPLE_RATE_HZ
-from classically_punk.features.running import Kernel, MomentsOfFrames, MomentsOfSamples, Running
+from classically_punk.features.running import Kernel, Running, RunningMoments
 
 Scope = Literal["segment", "clip"]
 """`segment`: measured on each segment; `clip`: measured on the whole clip and repeated on its segments."""
@@ -83,56 +83,56 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
         scalars=_moments("pitch_chroma", "1", "pitch class strength, strongest of a frame = 1", "chroma_stft"),
         source=f"librosa.feature.chroma_stft over all classes and frames; {FRAMES}",
         kernel=pitch.chroma,
-        running=partial(MomentsOfFrames, pitch.chroma),
+        running=partial(RunningMoments, pitch.chroma),
     ),
     Feature(
         name="loudness_rms",
         scalars=_moments("loudness_rms", "FS", "frame level as root mean square, full scale = 1", "rms"),
         source=f"librosa.feature.rms; {FRAMES}",
         kernel=waveform.rms,
-        running=partial(MomentsOfFrames, waveform.rms),
+        running=partial(RunningMoments, waveform.rms),
     ),
     Feature(
         name="timbre_centroid",
         scalars=_moments("timbre_centroid", "Hz", "spectral centroid (brightness)", "spectral_centroid"),
         source=f"librosa.feature.spectral_centroid; {FRAMES}",
         kernel=spectral_shape.centroid,
-        running=partial(MomentsOfFrames, spectral_shape.centroid),
+        running=partial(RunningMoments, spectral_shape.centroid),
     ),
     Feature(
         name="timbre_bandwidth",
         scalars=_moments("timbre_bandwidth", "Hz", "spread around the spectral centroid", "spectral_bandwidth"),
         source=f"librosa.feature.spectral_bandwidth, order 2; {FRAMES}",
         kernel=spectral_shape.bandwidth,
-        running=partial(MomentsOfFrames, spectral_shape.bandwidth),
+        running=partial(RunningMoments, spectral_shape.bandwidth),
     ),
     Feature(
         name="timbre_rolloff",
         scalars=_moments("timbre_rolloff", "Hz", "frequency below which 85 % of the magnitude lies", "rolloff"),
         source=f"librosa.feature.spectral_rolloff, 85 %; {FRAMES}",
         kernel=spectral_shape.rolloff,
-        running=partial(MomentsOfFrames, spectral_shape.rolloff),
+        running=partial(RunningMoments, spectral_shape.rolloff),
     ),
     Feature(
         name="timbre_crossings",
         scalars=_moments("timbre_crossings", "1/sample", "zero crossing rate (noisiness)", "zero_crossing_rate"),
         source="librosa.feature.zero_crossing_rate, frames of 2048 every 512 samples at 22 050 Hz, edge padding",
         kernel=waveform.crossings,
-        running=partial(MomentsOfFrames, waveform.crossings),
+        running=partial(RunningMoments, waveform.crossings),
     ),
     Feature(
         name="timbre_harmonic",
         scalars=_moments("timbre_harmonic", "FS", "waveform of the steady (harmonic) part", "harmony"),
         source=f"librosa.effects.hpss (Fitzgerald 2010), kernel 31, soft masks; {FRAMES}",
         kernel=separation.harmonic,
-        running=partial(MomentsOfSamples, separation.harmonic),
+        running=partial(RunningMoments, separation.harmonic, over="samples"),
     ),
     Feature(
         name="timbre_percussive",
         scalars=_moments("timbre_percussive", "FS", "waveform of the struck (percussive) part", "perceptr"),
         source=f"librosa.effects.hpss (Fitzgerald 2010), kernel 31, soft masks; {FRAMES}",
         kernel=separation.percussive,
-        running=partial(MomentsOfSamples, separation.percussive),
+        running=partial(RunningMoments, separation.percussive, over="samples"),
     ),
     Feature(
         name="tempo_bpm",
@@ -151,7 +151,7 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
         ),
         source=f"librosa.feature.mfcc, 20 of 128 Slaney mel bands, 80 dB range; {FRAMES}",
         kernel=cepstrum.mfcc,
-        running=partial(MomentsOfFrames, cepstrum.mfcc),
+        running=partial(RunningMoments, cepstrum.mfcc),
     ),
     Feature(
         name="loudness_integrated",

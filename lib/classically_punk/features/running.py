@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -26,18 +26,22 @@ class Running(Protocol):
         """What the entry's kernel gives for all stretches as one clip: (m,)."""
 
 
-class _Moments:
-    """Means and variances, as a kernel gives them for each stretch, merged in float64 (Chan, Golub, LeVeque 1979)."""
+class RunningMoments:
+    """Means and variances, as a kernel gives them for each stretch, merged in float64 (Chan, Golub, LeVeque 1979).
 
-    def __init__(self, kernel: Kernel) -> None:
+    `over` says what the kernel averages over: a stretch weighs as much as it has of them.
+    """
+
+    def __init__(self, kernel: Kernel, over: Literal["frames", "samples"] = "frames") -> None:
         self._kernel = kernel
+        self._over = over
         self._count = 0
         self._mean: Vector = np.zeros(1)
         self._squares: Vector = np.zeros(1)
 
     def take(self, analysis: Analysis) -> None:
         """The next stretch."""
-        count = self._weight(analysis)
+        count = analysis.frames if self._over == "frames" else analysis.own_samples.size
         mean, variance = self._kernel(analysis).reshape(-1, 2).T
         total = self._count + count
         away = mean - self._mean
@@ -48,20 +52,3 @@ class _Moments:
     def value(self) -> Vector:
         """Mean, then variance, curve by curve: (2k,)."""
         return np.stack([self._mean, self._squares / self._count], axis=-1).reshape(-1)
-
-    def _weight(self, analysis: Analysis) -> int:
-        raise NotImplementedError
-
-
-class MomentsOfFrames(_Moments):
-    """Of a kernel that gives mean and variance over frames."""
-
-    def _weight(self, analysis: Analysis) -> int:
-        return analysis.frames
-
-
-class MomentsOfSamples(_Moments):
-    """Of a kernel that gives mean and variance over samples."""
-
-    def _weight(self, analysis: Analysis) -> int:
-        return analysis.own_samples.size
