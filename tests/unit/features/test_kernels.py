@@ -122,7 +122,8 @@ def assert_same(clip: NDArray[np.float32], factor: float = 1) -> None:
             if scalar.published.endswith("_mean"):
                 scale = max(scale, 0.01 * expected[scalar.published.removesuffix("mean") + "var"] ** 0.5)
             apart = abs(found[scalar.name] - value)
-            allowed = factor * TOLERANCE[feature.name] * scale + 1e-9
+            # librosa's last bits depend on how many threads its matrix product has: 5e-8 dB in a mean that is nearly 0
+            allowed = factor * TOLERANCE[feature.name] * scale + (1e-7 if scalar.unit == "dB" else 1e-9)
             assert apart <= allowed, f"{scalar.name}: {found[scalar.name]!r}, librosa {value!r}"
 
 
