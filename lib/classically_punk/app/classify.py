@@ -13,7 +13,6 @@ import numpy as np
 from classically_punk.app.terminal import Counter, shown
 from classically_punk.audio import inventory
 from classically_punk.audio.isolation import IsolatedDecoder
-from classically_punk.audio.store import whole
 from classically_punk.errors import ClipError, ConfigError, PunkError
 from classically_punk.features import catalogue, describe, warm
 from classically_punk.modelling import published
@@ -92,7 +91,7 @@ def answer(file: Input, model: published.PublishedModel, decoder: IsolatedDecode
         return Line(path, reason=file.reason, detail=file.detail)
     try:
         clip = decoder.decode_file(file.path)
-        rows = describe.describe_segments(whole(clip.samples), model.segment_s, name)
+        rows = describe.describe_segments(clip.samples, model.segment_s, name)
     except ClipError as error:
         return Line(path, reason=error.code, detail=str(error))
     columns = [column.name for column in catalogue.columns(name)]

@@ -39,11 +39,6 @@ class Spool:
 Samples: TypeAlias = Mono | Spool
 
 
-def whole(samples: Samples) -> Mono:
-    """All samples (n,) in memory."""
-    return samples.read(0, samples.size) if isinstance(samples, Spool) else samples
-
-
 class Store(Protocol):
     """Takes the samples of one clip in their order."""
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from classically_punk.audio.decode import Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
-from classically_punk.audio.store import whole
 from classically_punk.errors import ClipError, unforeseen
 from classically_punk.features import warm
 from classically_punk.settings import Limits
@@ -63,7 +62,7 @@ class Worker:
     def _described(self, clip: Decoded, genre: str | None) -> dict[str, Any]:
         from classically_punk.features.describe import describe_segments
 
-        rows = describe_segments(whole(clip.samples), self.task.segment_s)
+        rows = describe_segments(clip.samples, self.task.segment_s)
         return {
             "clip_id": clip.clip_id,
             "audio_sha256": clip.audio_sha256,
@@ -89,7 +88,7 @@ class Worker:
 
         self.smallest[genre] = clip.clip_id
         packed = io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **exhibit_of(whole(clip.samples)))
+        np.savez_compressed(packed, allow_pickle=False, **exhibit_of(clip.samples))
         return packed.getvalue()
 
 
