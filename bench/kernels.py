@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib
 import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +25,7 @@ import librosa_reference
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from peers import PEERS
 
 from classically_punk.audio import synthetic
 from classically_punk.features import cepstrum, describe_clip, spectral_shape, tempo, waveform
@@ -72,52 +73,6 @@ def own_with_loudness(y: NDArray[np.float32]) -> object:
     return describe_clip(y, SAMPLE_RATE_HZ, "punk")
 
 
-def audioflux_mfcc() -> Work:
-    """MFCC 20 by audioFlux."""
-    flux = importlib.import_module("audioflux")
-    kinds = importlib.import_module("audioflux.type")
-    bands = flux.BFT(
-        num=128, samplate=SAMPLE_RATE_HZ, radix2_exp=11, slide_length=512,
-        scale_type=kinds.SpectralFilterBankScaleType.MEL, data_type=kinds.SpectralDataType.POWER,
-    )  # fmt: skip
-    cepstra = flux.XXCC(num=128)
-
-    def work(y: NDArray[np.float32]) -> object:
-        power = np.asarray(bands.bft(y, result_type=1))
-        cepstra.set_time_length(power.shape[-1])
-        return mean_and_variance(cepstra.xxcc(power, cc_num=20))
-
-    return work
-
-
-def torchaudio_mfcc() -> Work:
-    """MFCC 20 by torchaudio."""
-    torch = importlib.import_module("torch")
-    transforms = importlib.import_module("torchaudio.transforms")
-    torch.set_num_threads(1)
-    mel = {"n_fft": 2048, "hop_length": 512, "n_mels": 128, "mel_scale": "slaney", "norm": "slaney"}
-    mfcc = transforms.MFCC(sample_rate=SAMPLE_RATE_HZ, n_mfcc=20, melkwargs=mel)
-    return lambda y: mean_and_variance(mfcc(torch.from_numpy(y)).numpy())
-
-
-def kaldi_mfcc() -> Work:
-    """MFCC 20 by kaldi-native-fbank, frames of 93 ms every 23 ms."""
-    kaldi = importlib.import_module("kaldi_native_fbank")
-    options = kaldi.MfccOptions()
-    options.frame_opts.samp_freq = SAMPLE_RATE_HZ
-    options.frame_opts.frame_length_ms, options.frame_opts.frame_shift_ms = 2048e3 / 22050, 512e3 / 22050
-    options.frame_opts.dither = 0
-    options.mel_opts.num_bins, options.num_ceps = 128, 20
-
-    def work(y: NDArray[np.float32]) -> object:
-        mfcc = kaldi.OnlineMfcc(options)
-        mfcc.accept_waveform(SAMPLE_RATE_HZ, y.tolist())
-        mfcc.input_finished()
-        return np.mean([mfcc.get_frame(i) for i in range(mfcc.num_frames_ready)], axis=0)
-
-    return work
-
-
 WORK: dict[str, Work] = {
     "classic57/librosa naive": librosa_reference.naive,
     "classic57/librosa shared": librosa_reference.shared,
@@ -129,7 +84,17 @@ WORK: dict[str, Work] = {
     "mfcc/own": own_mfcc,
     "shape_and_chroma/own": own_without_tempo,
 }
-PEERS = {"audioflux": audioflux_mfcc, "torchaudio": torchaudio_mfcc, "kaldi-native-fbank": kaldi_mfcc}
+RATIOS = {
+    "kernels_vs_naive": ("classic57/librosa naive", "classic57/own"),
+    "kernels_vs_shared": ("classic57/librosa shared", "classic57/own"),
+    "kernels_vs_naive_without_separation": ("without_separation/librosa naive", "without_separation/own"),
+    "mfcc_vs_audioflux": ("mfcc/audioflux", "mfcc/own"),
+    "mfcc_vs_torchaudio": ("mfcc/torchaudio", "mfcc/own"),
+    "mfcc_vs_kaldi_native_fbank": ("mfcc/kaldi-native-fbank", "mfcc/own"),
+    "shape_and_chroma_vs_audioflux": ("shape_and_chroma/audioflux", "shape_and_chroma/own"),
+    "shape_and_chroma_vs_audioflux_one_spectrum": ("shape_and_chroma/audioflux, one spectrum", "shape_and_chroma/own"),
+}
+"""How many times the second way's CPU time the first one takes."""
 COLD = """
 import sys, time
 import numpy as np
@@ -221,61 +186,108 @@ def main() -> int:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     chosen, what = clips(asked.corpus if asked.corpus.is_dir() else None, asked.clips)
-    work = dict(WORK)
-    for name, peer in PEERS.items():
+    work, versions = dict(WORK), {}
+    for name, (package, peer) in PEERS.items():
         try:
-            work[f"mfcc/{name}"] = peer()
+            work[name] = peer()
+            versions[package] = importlib.metadata.version(package)
         except ImportError:
-            print(f"{name} is not installed: skipped", file=sys.stderr)
+            print(f"{name}: not installed, skipped (pip install -r bench/peers.txt)", file=sys.stderr)
     figures: dict[str, float] = {}
-    lines = ["| clip | work | CPU ms, median (quartiles) | wall ms |", "|---|---|---|---|"]
+    lines: list[str] = []
+    ratios: list[str] = []
     for seconds in (30, 3):
         parts = [y[: seconds * SAMPLE_RATE_HZ] for y in chosen]
-        for name, times in measure(work, parts, asked.rounds).items():
-            cpu, wall = ([pair[i] for pair in times] for i in (0, 1))
-            low, middle, high = quantiles(cpu, n=4)
-            kind, _, way = name.partition("/")
-            key = f"{kind}_{way}_{seconds}s_cpu_ms".replace(" ", "_").replace("-", "_")
-            figures[key] = middle
-            lines.append(f"| {seconds} s | {kind}: {way} | {middle:.1f} ({low:.1f}–{high:.1f}) | {median(wall):.1f} |")
-    ours = figures["classic57_own_30s_cpu_ms"]
-    figures["kernels_vs_naive"] = figures["classic57_librosa_naive_30s_cpu_ms"] / ours
-    figures["kernels_vs_shared"] = figures["classic57_librosa_shared_30s_cpu_ms"] / ours
-    figures["kernels_vs_naive_without_separation"] = (
-        figures["without_separation_librosa_naive_30s_cpu_ms"] / figures["without_separation_own_30s_cpu_ms"]
-    )
-    if "mfcc_audioflux_30s_cpu_ms" in figures:
-        figures["mfcc_vs_audioflux"] = figures["mfcc_audioflux_30s_cpu_ms"] / figures["mfcc_own_30s_cpu_ms"]
+        times = measure(work, parts, asked.rounds)
+        lines += rows(seconds, times, figures)
+        ratios += ratio_rows(seconds, times, figures)
     figures["cold_start_cpu_s"] = cold_start(chosen[0])
     if Path("/proc/self/status").exists():
         figures["peak_30s_mib"], figures["peak_600s_mib"] = peak_mib(30), peak_mib(600)
     about = {
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in ("numpy", "numba", "librosa", "scipy")},
+        **versions,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "clips": f"{len(chosen)} {what}, {asked.rounds} rounds",
     }
-    PAGE.write_text(page(lines, figures, about), encoding="utf-8")
+    PAGE.write_text(page(lines, ratios, figures, about), encoding="utf-8")
     if asked.json:
         asked.json.write_text(json.dumps(about | figures, indent=2) + "\n", encoding="utf-8")
-    print("\n".join(lines))
-    print(json.dumps({name: round(value, 2) for name, value in figures.items() if "_ms" not in name}, indent=2))
+    print(PAGE.read_text(encoding="utf-8"))
     return 0
 
 
-def page(lines: list[str], figures: dict[str, float], about: dict[str, str]) -> str:
+def rows(seconds: int, times: dict[str, list[tuple[float, float]]], figures: dict[str, float]) -> list[str]:
+    """One line of the table per work; medians also into `figures`."""
+    lines = []
+    for name, pairs in times.items():
+        cpu, wall = ([pair[i] for pair in pairs] for i in (0, 1))
+        low, middle, high = quantiles(cpu, n=4)
+        kind, _, way = name.partition("/")
+        figures[f"{re.sub('[^a-z0-9]+', '_', name)}_{seconds}s_cpu_ms"] = middle
+        lines.append(f"| {seconds} s | {kind}: {way} | {middle:.1f} ({low:.1f}–{high:.1f}) | {median(wall):.1f} |")
+    return lines
+
+
+def ratio_rows(seconds: int, times: dict[str, list[tuple[float, float]]], figures: dict[str, float]) -> list[str]:
+    """One line per ratio whose two ways were both timed: clip by clip and round by round, then the median."""
+    lines = []
+    for name, (slow, fast) in RATIOS.items():
+        if slow not in times or fast not in times:
+            continue
+        found = [one[0] / other[0] for one, other in zip(times[slow], times[fast], strict=True)]
+        low, middle, high = quantiles(found, n=4)
+        figures[name if seconds == 30 else f"{name}_{seconds}s"] = middle
+        lines.append(f"| {seconds} s | {slow} / {fast} | {middle:.1f} ({low:.1f}–{high:.1f}) |")
+    return lines
+
+
+def page(lines: list[str], ratios: list[str], figures: dict[str, float], about: dict[str, str]) -> str:
     """The Markdown page the docs link."""
-    ratios = [f"- {name.replace('_', ' ')}: {value:.1f}" for name, value in figures.items() if "_ms" not in name]
-    where = ", ".join(f"{name} {value}" for name, value in about.items())
-    head = [
-        "# What describing a clip costs",
-        "",
-        "Written by `scripts/bench kernels`: one thread, one core.",
-        where,
-        "",
+    where = [f"- {name}: {value}" for name, value in about.items()]
+    told = [
+        f"- cold start: a new process's first clip takes {figures['cold_start_cpu_s']:.2f} s of CPU more than the next",
     ]
-    return "\n".join([*head, *lines, "", *ratios, ""])
+    if "peak_30s_mib" in figures:
+        told.append(
+            f"- peak memory above the samples: {figures['peak_30s_mib']:.0f} MiB for 30 s, "
+            f"{figures['peak_600s_mib']:.0f} MiB for 600 s"
+        )
+    return "\n".join(
+        [
+            "# What describing a clip costs",
+            "",
+            "Written by `scripts/bench kernels`: one thread, one core, all ways in turn, clip by clip.",
+            "Other libraries are dependencies of this benchmark alone: `.venv/bin/pip install -r bench/peers.txt`.",
+            "",
+            *where,
+            "",
+            "`shape_and_chroma` is MFCC, centroid, bandwidth, rolloff, zero crossings, level and pitch classes (ours",
+            "tuned to the clip, audioflux's not); `without_separation` all 57 values but those of the two waveforms.",
+            "",
+            "| clip | work | CPU ms, median (quartiles) | wall ms |",
+            "|---|---|---|---|",
+            *lines,
+            "",
+            "How many times our CPU time others take, pair by pair:",
+            "",
+            "| clip | ratio | median (quartiles) |",
+            "|---|---|---|",
+            *ratios,
+            "",
+            *told,
+            "",
+        ]
+    )
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return found[1] if found else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
