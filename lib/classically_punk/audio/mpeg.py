@@ -22,18 +22,65 @@ _KBITS: dict[tuple[bool, int], tuple[int, ...]] = {
 _MPEG1_RATES_HZ = (44_100, 48_000, 32_000)
 _SAME_STREAM = (0xFF, 0xFE, 0x0C)  # sync, version, layer and sample rate: equal in all frames of a stream
 _SMALLEST_FRAME_BYTES = 24  # 8 kbit/s at 24 kHz
-_LENGTH_MARKS = (b"Xing", b"Info", b"VBRI")
+
+
+_LONGEST_FRAME_BYTES = 1_441  # 320 kbit/s at 32 kHz, padded
+_LONGEST_FREE_BYTES = 8_192
+_FRAMES_IN_A_ROW = 3  # that make a stream where no tag says so: by chance once in 10^12 places
 
 
 def layer_at(source: BinaryIO, start: int, size: int) -> int | None:
     """1, 2 or 3 for MPEG audio at byte `start`, 0 for ADTS, None if two frame headers in a row do not agree."""
     first = read_at(source, start, 4)
-    length = frame_bytes(first)
+    length = frame_bytes(first) or _free_frame_bytes(source, start, first)
     if length is None:
         return 0 if len(first) == 4 and first[0] == 0xFF and first[1] & 0xF6 == 0xF0 else None
     if start + length + 4 <= size and not _agree(first, read_at(source, start + length, 4)):
         return None  # where one frame is all there is, the decoder will say
     return _layer(first)
+
+
+def is_layer_3(source: BinaryIO, start: int, size: int) -> bool:
+    """Whether a few frames of layer III lie in a row from byte `start`."""
+    first = read_at(source, start, 4)
+    if frame_bytes(first) is None or _layer(first) != 3:
+        return False
+    at = start
+    for _ in range(_FRAMES_IN_A_ROW):
+        header = read_at(source, at, 4)
+        length = frame_bytes(header)
+        if length is None or not _agree(first, header):
+            return False
+        at += length
+    return at <= size
+
+
+def first_frame(source: BinaryIO, size: int) -> int | None:
+    """Offset of the first frame of a layer III stream that was entered in the middle of a frame."""
+    head = read_at(source, 0, _LONGEST_FRAME_BYTES + 1)
+    at = head.find(b"\xff", 1)
+    while at >= 0:
+        if is_layer_3(source, at, size):
+            return at
+        at = head.find(b"\xff", at + 1)
+    return None
+
+
+def _free_frame_bytes(source: BinaryIO, start: int, header: bytes) -> int | None:
+    """Length of the frames of a free-format stream, which no header tells: the way to the next ones that agree."""
+    if len(header) < 4 or header[2] >> 4 or frame_bytes(_with_bitrate(header, 1)) is None:
+        return None
+    ahead = read_at(source, start, _LONGEST_FREE_BYTES)
+    at = ahead.find(header[:2], 4)
+    while at >= 0:
+        # all frames have one size, but for a byte of padding
+        if _agree(header, ahead[at : at + 4]) and any(
+            _agree(header, ahead[2 * at + pad : 2 * at + pad + 4]) and not ahead[2 * at + pad + 2] >> 4
+            for pad in (0, 1, -1)
+        ):
+            return at
+        at = ahead.find(header[:2], at + 1)
+    return None
 
 
 def frame_bytes(header: bytes) -> int | None:
@@ -57,8 +104,42 @@ def most_frames(size: int) -> int:
 
 
 def tells_length(source: BinaryIO, start: int) -> bool:
-    """Whether the first frame is a Xing, Info or VBRI header, which counts the frames."""
-    return any(mark in read_at(source, start, 192) for mark in _LENGTH_MARKS)
+    """Whether the first frame is a Xing, Info or VBRI header that counts the frames."""
+    head = read_at(source, start, 192)
+    if b"VBRI" in head:
+        return True
+    at = max(head.find(b"Xing"), head.find(b"Info"))
+    if at < 0:
+        return False
+    flags, frames = struct.unpack(">II", head[at + 4 : at + 12].ljust(8, b"\0"))
+    return bool(flags & 1) and frames > 0
+
+
+def counted_bytes(source: BinaryIO, start: int) -> int | None:
+    """Bytes of the whole stream, where a Xing or Info header tells them."""
+    head = read_at(source, start, 192)
+    at = max(head.find(b"Xing"), head.find(b"Info"))
+    if at < 0 or len(head) < at + 16:
+        return None
+    flags, _, counted = struct.unpack(">III", head[at + 4 : at + 16])
+    return counted if flags & 3 == 3 and counted > 0 else None
+
+
+def end_of_frames(source: BinaryIO, size: int) -> int:
+    """Where the tags behind the frames begin: ID3v1, Lyrics3 and APE, in whatever order."""
+    end = size
+    for _ in range(4):
+        tail = read_at(source, max(end - 128, 0), min(end, 128))
+        if tail.startswith(b"TAG"):
+            end -= 128
+        elif len(tail) >= 32 and tail[-32:].startswith(b"APETAGEX"):
+            length, _, flags = struct.unpack("<III", tail[-20:-8])
+            end -= min(length + (32 if flags & 0x80000000 else 0), end)
+        elif tail.endswith(b"LYRICS200") and tail[-15:-9].isdigit():
+            end -= min(int(tail[-15:-9]) + 15, end)
+        else:
+            break
+    return end
 
 
 def xing_frame(header: bytes, frames: int) -> bytes:

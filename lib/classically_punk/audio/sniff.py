@@ -27,7 +27,8 @@ SMALLEST_HEADER_BYTES = 24
 FLAC_HEADER_BYTES = 42
 """Marker, block header and STREAMINFO."""
 
-_HEAD_BYTES = 512  # up to and beyond the tar magic at 257
+_HEAD_BYTES = 1_100  # up to and beyond a tracker's mark at 1080
+_MOST_PADDING = 1 << 16  # zeros between a tag and the first frame
 _TAGS = 8  # ID3 tags in a row before the file counts as broken
 
 
@@ -57,11 +58,25 @@ _ARCHIVES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "rar"),
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
+    (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"LZIP", "lzip"),
+    (0, b"\x5d\x00\x00", "lzma"),
+    (0, b"MSCF", "cabinet"),
+    (0, b"!<arch>\n", "ar"),
+    (0, b"070701", "cpio"),
+    (0, b"070702", "cpio"),
+    (0, b"070707", "cpio"),
+    (0, b"\x1f\x9d", "compress"),
+    (0, b"xar!", "xar"),
     (257, b"ustar", "tar"),
+    (32_769, b"CD001", "disc image"),
 )
 
 _OTHER_AUDIO: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", "MP4"),
+    (4, b"moov", "QuickTime"),
+    (4, b"mdat", "QuickTime"),
+    (4, b"wide", "QuickTime"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA)"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska"),
     (0, b"BW64", "BW64"),
@@ -95,9 +110,39 @@ _OTHER_AUDIO: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ALawSoundFile**", "WVE"),
     (0, b"\x01\x04", "MPC 2000"),
     (0, b"\xf0\x7e", "SDS"),
+    (0, b"tBaK", "TAK"),
+    (0, b"ajkg", "Shorten"),
+    (0, b"LA0", "Lossless Audio"),
+    (0, b"qoaf", "QOA"),
+    (0, b"TWIN", "VQF"),
+    (0, b"EA3\x01", "ATRAC"),
+    (0, b"ea3\x03", "ATRAC"),
+    (0, b"\x56\xe0", "AAC (LOAS)"),
+    (0, b"FLV\x01", "Flash video"),
+    (0, b"\x00\x00\x01\xba", "MPEG programme stream"),
+    (0, b"IMPM", "Impulse Tracker"),
+    (44, b"SCRM", "Scream Tracker"),
+    (0, b"PSID", "SID"),
+    (0, b"RSID", "SID"),
+    (0, b"NESM\x1a", "NSF"),
+    (0, b"SNES-SPC700", "SPC"),
+    (0, b"Vgm ", "VGM"),
+    (0, b"\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00", "MATLAB 4"),
+    (0, b"\x00\x00\x03\xe8\x00\x00\x00\x01\x00\x00\x00\x01", "MATLAB 4"),
+    *((1_080, mark, "tracker module") for mark in (b"M.K.", b"M!K!", b"FLT4", b"4CHN", b"6CHN", b"8CHN")),
 )
 
-_OTHER_RIFF = {b"AVI ": "AVI", b"RMID": "RIFF MIDI", b"RMP3": "RMP3", b"8SVX": "8SVX", b"16SV": "16SV", b"MAUD": "MAUD"}
+_OTHER_RIFF = {
+    b"AVI ": "AVI",
+    b"RMID": "RIFF MIDI",
+    b"RMP3": "RMP3",
+    b"QLCM": "QCP",
+    b"sfbk": "SoundFont",
+    b"DLS ": "Downloadable Sounds",
+    b"8SVX": "8SVX",
+    b"16SV": "16SV",
+    b"MAUD": "MAUD",
+}
 _IMAGES_IN_RIFF = frozenset({b"WEBP", b"ACON", b"ILBM"})
 
 _OGG_CODECS: tuple[tuple[bytes, str | None], ...] = (
@@ -107,6 +152,12 @@ _OGG_CODECS: tuple[tuple[bytes, str | None], ...] = (
     (b"Speex   ", "Speex"),
     (b"\x80theora", "Theora"),
     (b"fishead", "Ogg Skeleton"),
+    (b"CELT    ", "CELT in Ogg"),
+    (b"PCM     ", "PCM in Ogg"),
+    (b"\x80kate", "Kate"),
+    (b"BBCD", "Dirac"),
+    (b"OVP80", "VP8"),
+    (b"OggMIDI", "MIDI in Ogg"),
 )
 
 
@@ -128,17 +179,35 @@ def sniff(source: BinaryIO, size: int) -> tuple[Container, int]:
     else:
         raise HeaderCorruptError(f"more than {_TAGS} ID3 tags in a row")
     found = _container(source, start, size, head)
-    if isinstance(found, Container) and (start == 0 or found in (Container.FLAC, Container.MP3)):
+    if isinstance(found, Container):
         return found, start
-    if start or isinstance(found, Container):  # it says it is tagged audio, and none is where the tag says it ends
+    if isinstance(found, NotAudioError):
+        late = _late_mpeg(source, start, size)
+        if late is not None:
+            return Container.MP3, late
+    if start:  # it says it is tagged audio, and none is where the tag says it ends
         raise HeaderCorruptError(f"no audio at byte {start}, where the ID3 tag of this file of {size} bytes ends")
     raise found
+
+
+def _late_mpeg(source: BinaryIO, start: int, size: int) -> int | None:
+    """Where an MP3 begins behind zeros, as taggers leave them, or behind the end of a frame, as recorders of streams.
+
+    Behind a tag only zeros are skipped: what else is there means that the tag lies about its size.
+    """
+    padded = read_at(source, start, _MOST_PADDING)
+    zeros = len(padded) - len(padded.lstrip(b"\0"))
+    if zeros and mpeg.is_layer_3(source, start + zeros, size):
+        return start + zeros
+    return None if start else mpeg.first_frame(source, size)
 
 
 def _container(source: BinaryIO, start: int, size: int, head: bytes) -> Container | ClipError:
     form = head[8:12]
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
-        return _riff_or_form(head[:4], form)
+        found = _riff_or_form(head[:4], form)
+        archive = _archive(source, head) if isinstance(found, HeaderCorruptError) else None  # of files named RIFF…
+        return ArchiveError(f"a {archive} archive") if archive else found
     if head.startswith(b"RF64"):
         return Container.RF64 if form == b"WAVE" else HeaderCorruptError("RF64 without the marker WAVE")
     if head.startswith(_W64_RIFF):
@@ -153,14 +222,14 @@ def _container(source: BinaryIO, start: int, size: int, head: bytes) -> Containe
         return Container.CAF
     if head.startswith(b"OggS"):
         return _ogg(head)
-    if archive := _match(head, _ARCHIVES):
+    if archive := _archive(source, head):
         return ArchiveError(f"a {archive} archive")
     layer = mpeg.layer_at(source, start, size)
     if layer == 3:
         return Container.MP3
     if layer is not None:
         return FormatNotAllowedError(f"MPEG audio layer {layer}" if layer else "AAC (ADTS)")
-    if other := _match(head, _OTHER_AUDIO):
+    if other := _match(head, _OTHER_AUDIO) or _unmarked(head, size):
         return FormatNotAllowedError(other)
     return NotAudioError(f"begins with {head[:8]!r}, like no audio format")
 
@@ -185,6 +254,33 @@ def _ogg(head: bytes) -> Container | ClipError:
         if packet.startswith(magic):
             return FormatNotAllowedError(refused) if refused else Container.OGG
     return HeaderCorruptError(f"an Ogg stream of the unknown kind {packet[:8]!r}")
+
+
+def _archive(source: BinaryIO, head: bytes) -> str | None:
+    far = [entry for entry in _ARCHIVES if entry[0] >= len(head)]
+    found = _match(head, _ARCHIVES)
+    for offset, magic, name in far:
+        if read_at(source, offset, len(magic)) == magic:
+            found = name
+    return found or ("tar" if _is_old_tar(head) else None)
+
+
+def _is_old_tar(head: bytes) -> bool:
+    """Version 7 has no magic number, but a checksum: the sum of the header's bytes, itself counted as blanks."""
+    field = head[148:156].strip(b"\0 ")
+    if len(head) < 512 or not field or field.strip(b"01234567"):
+        return False
+    return int(field, 8) == sum(head[:148]) + 8 * ord(" ") + sum(head[156:512])
+
+
+def _unmarked(head: bytes, size: int) -> str | None:
+    """Formats that are told by a rule, not by a magic number."""
+    samples = int.from_bytes(head[:4], "big")
+    if head[8:12] == b"\0\2\0\0" and size == 12 + 2 * samples:
+        return "HTK"
+    if size >= 1_000 and all(head[at : at + 1] == b"\x47" for at in range(0, 5 * 188, 188)):
+        return "MPEG transport stream"
+    return None
 
 
 def _match(head: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str | None:

@@ -164,7 +164,7 @@ REJECTED: dict[str, tuple[str, Build]] = {
     "ircam": ("FORMAT_NOT_ALLOWED", lambda: encoded("IRCAM")),
     "8svx": ("FORMAT_NOT_ALLOWED", lambda: encoded("SVX")),
     "mat5": ("FORMAT_NOT_ALLOWED", lambda: encoded("MAT5")),
-    "mat4": ("NOT_AUDIO", lambda: encoded("MAT4")),  # begins with four small integers and nothing else
+    "mat4": ("FORMAT_NOT_ALLOWED", lambda: encoded("MAT4")),
     "speex": ("FORMAT_NOT_ALLOWED", lambda: encoded("OGG")[:28] + b"Speex   " + bytes(100)),
     "wav without fmt": ("HEADER_CORRUPT", lambda: riff_chunks((b"data", bytes(20_000)))),
     "wav without data": ("HEADER_CORRUPT", lambda: wav()[:36]),
