@@ -53,7 +53,7 @@ def text_frame() -> bytes:
 
 
 def cover(kilobytes: int) -> bytes:
-    image = b"\0image/jpeg\0\x03\0" + b"\xff\xd8\xff\xe0" + b"\xff\xfb\x90\x44" + bytes(1_000 * kilobytes)
+    image = b"\0image/jpeg\0\x03\0" + b"\xff\xd8\xff\xe0" + b"\xff\xfb\x90\x44" + random_bytes(1_000 * kilobytes)
     return b"APIC" + struct.pack(">IH", len(image), 0) + image
 
 

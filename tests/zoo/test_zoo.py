@@ -59,31 +59,7 @@ WARNINGS = {
 }
 
 
-# Judged wrongly so far; each has to leave this list with the change that mends it.
-PENDING = {
-    "wav, a second RIFF behind",
-    "wav, PEAK of another number of channels",
-    "wav, two fmt chunks alike",
-    "rf64, 64-bit size all ones",
-    "caf, behind an ID3 tag",
-    "caf, data of size -1, which is legal",
-    "caf, 0.5 % missing",
-    "flac, behind two ID3 tags",
-    "flac, ID3v1 behind",
-    "flac that counts one second",
-    "ogg, behind an ID3 tag",
-    "mp3, VBRI",
-    "mp3, ID3v2.4 with a footer",
-    "mp3, zeros behind the ID3 tag",
-    "mp3, zeros in front",
-}
-
-
-def marked(case: Case) -> object:
-    return pytest.param(case, marks=pytest.mark.xfail(strict=True) if case.name in PENDING else [], id=case.name)
-
-
-@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_case_becomes_what_it_has_to(case: Case) -> None:
     code, decoded = judged(lambda: decode_content(case.build(), LIMITS))
     assert code == case.code

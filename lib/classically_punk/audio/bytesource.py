@@ -18,15 +18,19 @@ def read_at(source: BinaryIO, offset: int, count: int) -> bytes:
 
 
 class Guarded(io.RawIOBase):
-    """Some bytes of our own (or none), and behind them a file from `start` to its end, read as one file.
+    """Some bytes of our own (or none), and behind them a file from `start` to byte `size`, read as one file.
+
+    `over` are bytes of our own, too, and the place in the file that they are read at instead of what is there.
 
     libsndfile reads through callbacks, out of which no exception finds its way: an impossible place is moved into
     the file, and an error of the file system is kept in `failure` for whoever reads next.
     """
 
-    def __init__(self, source: BinaryIO, size: int, start: int = 0, before: bytes = b"") -> None:
+    def __init__(
+        self, source: BinaryIO, size: int, start: int = 0, before: bytes = b"", over: tuple[int, bytes] | None = None
+    ) -> None:
         super().__init__()
-        self._source, self._start, self._before = source, start, before
+        self._source, self._start, self._before, self._over = source, start, before, over
         self._length = len(before) + size - start
         self._at = 0
         self.failure: OSError | None = None
@@ -51,9 +55,19 @@ class Guarded(io.RawIOBase):
         if len(content) < wanted:
             behind = max(self._at - len(self._before), 0)
             try:
-                content += read_at(self._source, self._start + behind, wanted - len(content))
+                content += self._file_bytes(self._start + behind, wanted - len(content))
             except OSError as error:
                 self.failure = error
         buffer[: len(content)] = content
         self._at += len(content)
         return len(content)
+
+    def _file_bytes(self, at: int, count: int) -> bytes:
+        content = read_at(self._source, at, count)
+        if self._over is None:
+            return content
+        place, new = self._over
+        first, last = max(place, at), min(place + len(new), at + len(content))
+        if first >= last:
+            return content
+        return content[: first - at] + new[first - place : last - place] + content[last - at :]

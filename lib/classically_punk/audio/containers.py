@@ -25,6 +25,8 @@ _MORE_THAN_COUNTED, _STRAY_BYTES = 0.02, 8_192  # what an MP3 may have beyond it
 _WAV_CODECS = frozenset({0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x38, 0x40, 0x45, 0x55, 0x64, 0xFFFE})
 
 
+_MOST_FLAC_FRAMES = (1 << 36) - 1
+_LONGEST_FMT = 1_024
 _MOST_CHANNELS = 1_024  # libsndfile reads no more, and some of the larger numbers as negative ones
 _UNKNOWN_64 = 1 << 63  # a 64-bit length of this or more is the -1 of a writer that could not seek back
 
@@ -43,6 +45,11 @@ class Promise:
     empty: bool = False  # a header and nothing behind it
     counts_frames: bool = True  # the decoder's number of frames comes from the file, it is not an estimate
     unknown_codec: str = ""  # in words, where the container names a codec that the decoder has never heard of
+    frames: int | None = None  # as counted by the file, where the decoder is not shown that number
+    rewritten: tuple[int, bytes] | None = (
+        None  # bytes that the decoder is shown at a place of the file, for a lie there
+    )
+    plain: tuple[bytes, int, int] | None = None  # a header of our own, and the bytes from and to which the audio lies
 
 
 def read_promise(source: BinaryIO, container: Container, start: int, size: int) -> Promise:
@@ -85,7 +92,7 @@ def _riff(source: BinaryIO, start: int, size: int) -> Promise:
     if order == ">":
         riff_bytes = int.from_bytes(riff_bytes.to_bytes(4, "little"), "big")
     end = min(start + 8 + riff_bytes, size)
-    at, data_bytes_64, unknown_codec = start + 12, None, ""
+    at, data_bytes_64, size_64_at, fmt, unknown_codec = start + 12, None, 0, b"", ""
     for _ in range(_MOST_CHUNKS):
         header = read_at(source, at, 8)
         if len(header) < 8:
@@ -94,12 +101,16 @@ def _riff(source: BinaryIO, start: int, size: int) -> Promise:
         if name == b"ds64":
             sizes = read_at(source, at + 8, 16)
             data_bytes_64 = struct.unpack("<QQ", sizes)[1] if len(sizes) == 16 else None
+            size_64_at = at + 8
         if name == b"fmt " and length >= 16 and at + 8 + length <= size:
-            unknown_codec = _unknown_wav_codec(struct.unpack(f"{order}HHIIHH", read_at(source, at + 8, 16)))
+            fmt = read_at(source, at + 8, min(length, _LONGEST_FMT))
+            unknown_codec = _unknown_wav_codec(struct.unpack(f"{order}HHIIHH", fmt[:16]))
         if name == b"data":
             if length == 0xFFFFFFFF and data_bytes_64 is not None:
                 if data_bytes_64 >= _UNKNOWN_64:
-                    promise = Promise(length_unknown=True, empty=at + 8 >= size)
+                    present = max(size - at - 8, 0)
+                    true = struct.pack("<QQ", size - start - 8, present)
+                    promise = Promise(length_unknown=True, empty=present == 0, rewritten=(size_64_at, true))
                 else:
                     promise = _bytes_promise(data_bytes_64, at + 8, size)
             elif _is_unknown(length) and length > size:
@@ -108,9 +119,19 @@ def _riff(source: BinaryIO, start: int, size: int) -> Promise:
                 promise = _bytes_promise(length, at + 8, size)
                 if length and not _is_chunk(source, at + 8 + length, end):
                     promise = replace(promise, length_unknown=True)
+            if fmt and not size_64_at:
+                header = _wav_header(magic, order, fmt, min(length, max(size - at - 8, 0)))
+                promise = replace(promise, plain=(header, at + 8, at + 8 + length))
             return replace(promise, unknown_codec=unknown_codec)
         at += 8 + length + length % 2
     raise HeaderCorruptError(f"no data chunk in {size - start} bytes of WAV")
+
+
+def _wav_header(magic: bytes, order: str, fmt: bytes, data_bytes: int) -> bytes:
+    """The least that makes a WAV: RIFF, `fmt ` as the file has it, and the head of `data`."""
+    chunks = b"WAVE" + struct.pack(f"{order}4sI", b"fmt ", len(fmt)) + fmt + bytes(len(fmt) % 2)
+    chunks += struct.pack(f"{order}4sI", b"data", data_bytes)
+    return magic + struct.pack(f"{order}I", min(len(chunks) + data_bytes, 0xFFFFFFFF)) + chunks
 
 
 def _unknown_wav_codec(fields: tuple[int, ...]) -> str:
@@ -229,9 +250,12 @@ def _caf(source: BinaryIO, start: int, size: int) -> Promise:
             if channels > _MOST_CHANNELS:
                 raise TooManyChannelsError(f"CAF of {channels} channels")
         if name == b"data":
+            # libsndfile takes neither the -1 of a recorder nor more than there is
+            true = at + 4, struct.pack(">q", max(size - at - 12, 0))
             if length == -1:
-                return Promise(length_unknown=True, empty=at + 16 >= size)
-            return _bytes_promise(max(length - 4, 0), at + 16, size)
+                return Promise(length_unknown=True, empty=at + 16 >= size, rewritten=true)
+            promise = _bytes_promise(max(length - 4, 0), at + 16, size)
+            return replace(promise, rewritten=true) if promise.missing_share else promise
         if length < 0:
             break
         at += 12 + length
@@ -263,17 +287,27 @@ def _mp3(source: BinaryIO, start: int, size: int) -> Promise:
     present = mpeg.end_of_frames(source, size) - start
     if counted is not None and present - counted > max(counted * _MORE_THAN_COUNTED, _STRAY_BYTES):
         return Promise(counts_frames=False, length_unknown=True)
-    return Promise(counts_frames=mpeg.tells_length(source, start))
+    if mpeg.tells_length(source, start):
+        return Promise()
+    if counted is not None and present < counted:
+        return replace(_bytes_promise(counted, start, start + present), counts_frames=False)
+    return Promise(counts_frames=False)
 
 
 def _flac(source: BinaryIO, start: int) -> Promise:
-    """STREAMINFO (RFC 9639, section 8.2) comes first, has 34 bytes and blocks of 16 samples at least."""
-    head = read_at(source, start + 4, 18)
+    """STREAMINFO (RFC 9639, section 8.2) comes first, has 34 bytes and blocks of 16 samples at least.
+
+    The decoder is shown a file that does not count its samples, so that it goes on to the end whatever is counted.
+    """
+    head = read_at(source, start + 4, 22)
     kind, length = head[0] & 0x7F, int.from_bytes(head[1:4], "big")
     smallest, largest = struct.unpack(">HH", head[4:8])
     if kind != 0 or length != 34 or smallest < 16 or largest < smallest:
         raise HeaderCorruptError("FLAC that does not begin with a STREAMINFO that makes sense")
-    return Promise()
+    packed = int.from_bytes(head[17:22], "big")
+    frames = packed & _MOST_FLAC_FRAMES
+    uncounted = (packed - frames).to_bytes(5, "big")
+    return Promise(frames=frames, length_unknown=frames == 0, rewritten=(start + 21, uncounted))
 
 
 def _is_unknown(length: int) -> bool:

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,12 +22,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from classically_punk.audio import mpeg
-from classically_punk.audio.bytesource import Guarded, read_at
+from classically_punk.audio.bytesource import Guarded
 from classically_punk.audio.containers import Promise, read_promise
 from classically_punk.audio.integrity import Scan, check_values
 from classically_punk.audio.sniff import Container, sniff
 from classically_punk.audio.store import InMemory, Mono, Samples, Spool, Store
+from classically_punk.audio.views import views
 from classically_punk.errors import (
     BadSampleRateError,
     ChangedDuringReadError,
@@ -60,7 +61,7 @@ SHORT_S = 1.0
 SYNTHETIC_MARK = "synthetic, not a recording"
 """A file whose comment contains it is labelled SYNTHETIC wherever it shows up."""
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """To be raised with every change of a rule or threshold that may change what becomes of a file."""
 
 WHOLE_CLIP_S = 600.0
@@ -198,9 +199,10 @@ def _decode(source: BinaryIO, size: int, limits: Limits, store: Store) -> Decode
         raise NoSamplesError(f"{container} with a header and no audio behind it")
     if promise.missing_share > limits.max_missing_share:
         raise TruncatedError(promise.missing)
-    guarded = _guarded(source, promise, start, size)
+    guarded, stream = _open(views(source, container, promise, start, size), promise)
     try:
-        decoded = _decode_stream(guarded, clip_id, container, promise, limits, store)
+        with stream:
+            decoded = _decode_stream(stream, clip_id, container, promise, limits, store)
     except ClipError as error:
         if guarded.failure is not None:  # the disk's fault, not the clip's
             raise guarded.failure from error
@@ -211,30 +213,29 @@ def _decode(source: BinaryIO, size: int, limits: Limits, store: Store) -> Decode
 
 
 def _decode_stream(
-    source: Guarded, clip_id: str, container: Container, promise: Promise, limits: Limits, store: Store
+    stream: _Stream, clip_id: str, container: Container, promise: Promise, limits: Limits, store: Store
 ) -> Decoded:
-    with _open(source, promise) as stream:
-        _check_header(stream, promise, limits)
-        rate = int(stream.samplerate)
-        mix = _Mix(rate, store)
-        warnings = _read(stream, container, promise, limits, mix)
-        if SYNTHETIC_MARK in stream.comment:
-            warnings = (*warnings, "SYNTHETIC")
-        samples = mix.finish()
-        if isinstance(samples, Spool):
-            warnings = (*warnings, "STREAMED")
-        return Decoded(
-            clip_id=clip_id,
-            audio_sha256=mix.digest.hexdigest(),
-            samples=samples,
-            duration_s=mix.frames / rate,
-            sample_rate_hz=rate,
-            channels=int(stream.channels),
-            container=str(stream.format),
-            codec=str(stream.subtype),
-            warnings=warnings,
-            decoder=decoder_name(),
-        )
+    _check_header(stream, promise, limits)
+    rate = int(stream.samplerate)
+    mix = _Mix(rate, store)
+    warnings = _read(stream, container, promise, limits, mix)
+    if SYNTHETIC_MARK in stream.comment:
+        warnings = (*warnings, "SYNTHETIC")
+    samples = mix.finish()
+    if isinstance(samples, Spool):
+        warnings = (*warnings, "STREAMED")
+    return Decoded(
+        clip_id=clip_id,
+        audio_sha256=mix.digest.hexdigest(),
+        samples=samples,
+        duration_s=mix.frames / rate,
+        sample_rate_hz=rate,
+        channels=int(stream.channels),
+        container=str(stream.format),
+        codec=str(stream.subtype),
+        warnings=warnings,
+        decoder=decoder_name(),
+    )
 
 
 class _Mix:
@@ -270,32 +271,34 @@ def _sha256(source: BinaryIO, size: int) -> str:
     return digest.hexdigest()
 
 
-def _guarded(source: BinaryIO, promise: Promise, start: int, size: int) -> Guarded:
-    """The source as the decoder gets to see it: an MP3 that does not count its frames is given a count.
+def _open(shown: Iterator[Guarded], promise: Promise) -> tuple[Guarded, _Stream]:
+    """The first view that the decoder can open. Raises ClipError by what was wrong with the first, and OSError."""
+    first: soundfile.LibsndfileError | None = None
+    for guarded in shown:
+        try:
+            return guarded, _Stream(guarded)
+        except soundfile.LibsndfileError as error:
+            if guarded.failure is not None:
+                raise guarded.failure from error
+            if promise.unknown_codec:
+                raise UnsupportedCodecError(promise.unknown_codec) from error
+            first = first or error
+    assert first is not None
+    if promise.missing:
+        raise TruncatedError(promise.missing) from first
+    kind = _ERRORS_ON_OPENING.get(first.code, HeaderCorruptError)
+    raise kind(str(first.error_string)) from first
 
-    libsndfile estimates it from the first frame otherwise, and stops there: half a clip is lost where that frame is
-    larger than the others. The count is too high on purpose; the stream ends where its bytes end.
-    """
-    if promise.counts_frames:
-        return Guarded(source, size)
-    count = mpeg.xing_frame(read_at(source, start, 4), mpeg.most_frames(size - start))
-    return Guarded(source, size, start, before=count)
 
-
-def _open(source: Guarded, promise: Promise) -> _Stream:
-    try:
-        return _Stream(source)
-    except soundfile.LibsndfileError as error:
-        if promise.unknown_codec:
-            raise UnsupportedCodecError(promise.unknown_codec) from error
-        if promise.missing:
-            raise TruncatedError(promise.missing) from error
-        kind = _ERRORS_ON_OPENING.get(error.code, HeaderCorruptError)
-        raise kind(str(error.error_string)) from error
+def _counted(stream: _Stream, promise: Promise) -> int | None:
+    """Frames by the file's own count; None where it does not count them."""
+    if promise.frames is not None:
+        return promise.frames or None
+    return int(stream.frames) if promise.counts_frames and stream.frames < _LENGTH_UNKNOWN_FRAMES else None
 
 
 def _check_header(stream: _Stream, promise: Promise, limits: Limits) -> None:
-    rate, channels, frames = stream.samplerate, stream.channels, stream.frames
+    rate, channels, frames = stream.samplerate, stream.channels, _counted(stream, promise)
     if not limits.min_sample_rate_hz <= rate <= limits.max_sample_rate_hz:
         raise BadSampleRateError(
             f"sample rate {rate} Hz, from {limits.min_sample_rate_hz} to {limits.max_sample_rate_hz} is read"
@@ -304,8 +307,7 @@ def _check_header(stream: _Stream, promise: Promise, limits: Limits) -> None:
         raise TooManyChannelsError(f"{channels} channels, at most {limits.max_channels} are read")
     if frames == 0:
         raise NoSamplesError("the header counts no samples")
-    is_counted = promise.counts_frames and frames < _LENGTH_UNKNOWN_FRAMES
-    if is_counted and frames > limits.max_duration_s * rate:
+    if frames is not None and frames > limits.max_duration_s * rate:
         raise TooLongError(f"{frames / rate:.1f} s, at most {limits.max_duration_s:g} s are read")
 
 
@@ -332,7 +334,7 @@ def _read(stream: _Stream, container: Container, promise: Promise, limits: Limit
             break
     if frames == 0:
         raise NoSamplesError("not a single sample could be decoded")
-    lengths = _length_warnings(frames, stream.frames, container, promise, limits)
+    lengths = _length_warnings(frames, _counted(stream, promise), container, promise, limits)
     if frames < SHORTEST_S * rate:
         raise ClipTooShortError(needed=math.ceil(SHORTEST_S * rate), got=frames)
     if frames < SHORT_S * rate:
@@ -341,16 +343,16 @@ def _read(stream: _Stream, container: Container, promise: Promise, limits: Limit
 
 
 def _length_warnings(
-    frames: int, counted: int, container: Container, promise: Promise, limits: Limits
+    frames: int, counted: int | None, container: Container, promise: Promise, limits: Limits
 ) -> tuple[str, ...]:
     """Warnings from what was delivered against what was announced. Raises TruncatedError."""
-    unknown = promise.length_unknown or (counted >= _LENGTH_UNKNOWN_FRAMES and not promise.chained)
+    # chained streams are counted by nobody, and have their own warning
+    unknown = promise.length_unknown or (counted is None and promise.counts_frames and not promise.chained)
     missing = promise.missing_share
-    if promise.counts_frames and not unknown and frames < counted < _LENGTH_UNKNOWN_FRAMES:
-        if container is Container.FLAC:
-            unknown = True  # a cut FLAC does not decode to the end: this one is whole, its header is wrong
-        else:
-            missing = max(missing, 1 - frames / counted)
+    if counted is not None and container is Container.FLAC:
+        unknown = unknown or frames != counted  # a cut FLAC does not decode: this one is whole, its header is wrong
+    elif counted is not None and not unknown and frames < counted:
+        missing = max(missing, 1 - frames / counted)
     if missing > limits.max_missing_share:
         raise TruncatedError(f"{frames} of {counted} frames are there")
     found = {"TRUNCATED": missing > 0, "LENGTH_UNKNOWN": unknown, "CHAINED_STREAM": promise.chained}

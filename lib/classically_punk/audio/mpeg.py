@@ -104,10 +104,8 @@ def most_frames(size: int) -> int:
 
 
 def tells_length(source: BinaryIO, start: int) -> bool:
-    """Whether the first frame is a Xing, Info or VBRI header that counts the frames."""
+    """Whether the first frame is a Xing or Info header that counts the frames. (libsndfile does not read VBRI.)"""
     head = read_at(source, start, 192)
-    if b"VBRI" in head:
-        return True
     at = max(head.find(b"Xing"), head.find(b"Info"))
     if at < 0:
         return False
@@ -116,13 +114,20 @@ def tells_length(source: BinaryIO, start: int) -> bool:
 
 
 def counted_bytes(source: BinaryIO, start: int) -> int | None:
-    """Bytes of the whole stream, where a Xing or Info header tells them."""
+    """Bytes of the whole stream, where a Xing, Info or VBRI header tells them."""
     head = read_at(source, start, 192)
+    if head[36:40] == b"VBRI" and len(head) >= 50:
+        return int.from_bytes(head[46:50], "big") or None
     at = max(head.find(b"Xing"), head.find(b"Info"))
     if at < 0 or len(head) < at + 16:
         return None
     flags, _, counted = struct.unpack(">III", head[at + 4 : at + 16])
     return counted if flags & 3 == 3 and counted > 0 else None
+
+
+def end_of_tagged(source: BinaryIO, size: int) -> int:
+    """Where an ID3v1 tag at the end of any file begins; its end where there is none."""
+    return size - 128 if size >= 128 and read_at(source, size - 128, 3) == b"TAG" else size
 
 
 def end_of_frames(source: BinaryIO, size: int) -> int:

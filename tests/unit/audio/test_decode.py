@@ -17,7 +17,7 @@ import scipy.io.wavfile
 import soundfile
 from numpy.typing import NDArray
 
-from classically_punk.audio import decode
+from classically_punk.audio import decode, views
 from classically_punk.audio.bytesource import Guarded
 from classically_punk.audio.decode import decode_content, decode_file, reader_digest, resample
 from classically_punk.audio.synthetic import SYNTHETIC_MARK
@@ -176,7 +176,7 @@ def test_an_error_of_the_disk_while_decoding_is_unreadable(stereo: Path, monkeyp
         def read(self, count: int | None = -1) -> bytes:
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(decode, "Guarded", Failing)
+    monkeypatch.setattr(views, "Guarded", Failing)
     with pytest.raises(UnreadableError, match="Input/output error"):
         decode_file(os.fsencode(stereo), LIMITS)
 
