@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -14,17 +13,6 @@ from types import ModuleType
 import pytest
 
 from classically_punk import errors
-
-
-@pytest.fixture(scope="module")
-def fuzz(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzz", repository / "bench" / "fuzz.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.timeout(240)
