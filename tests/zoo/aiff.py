@@ -52,6 +52,11 @@ def aifc(compression: bytes, payload: bytes, bits: int = 16, frames: int = FRAME
     return form(version, comm(bits=bits, frames=frames, compression=compression), ssnd(payload), kind=b"AIFC")
 
 
+def aifc_named(name: bytes) -> bytes:
+    """COMM of sowt with a Pascal string."""
+    return chunk(b"COMM", comm()[8:] + b"sowt" + name)
+
+
 def id3_chunk() -> bytes:
     return chunk(b"ID3 ", b"ID3\x03\0\0\0\0\0\x0a" + bytes(10))
 
@@ -77,7 +82,11 @@ CASES: list[Case] = [
     accepted("aiff, FORM size all ones", lambda: form(comm(), ssnd(), size=0xFFFFFFFF)),
     accepted("aiff, bytes behind the end of FORM", lambda: aiff() + b"\0" * 50),
     accepted("aiff, behind an ID3 tag", lambda: b"ID3\x03\0\0\0\0\0\x0a" + bytes(10) + aiff()),
-    accepted("aiff, 22254.54 Hz of the first Macintosh", lambda: aiff(22_254.54)),
+    accepted("aiff, 22254.54 Hz of the first Macintosh", lambda: aiff(22_254.54), seconds=1.486),
+    accepted(
+        "aifc, a compression with a name of three letters",
+        lambda: form(aifc_named(b"\x03abc"), ssnd(pcm16(tone())), kind=b"AIFC"),
+    ),
     accepted("aifc, NONE", lambda: aifc(b"NONE", pcm16(tone(), ">"))),
     accepted("aifc, sowt", lambda: aifc(b"sowt", pcm16(tone()))),
     accepted("aifc, twos", lambda: aifc(b"twos", pcm16(tone(), ">"))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from tests.zoo.case import RATE, Case, accepted, encoded, missing, patched, random_bytes, rejected, stereo, tone
+from tests.zoo.mp3 import ape_tag
 
 STREAMINFO_AT = 8
 
@@ -115,6 +116,10 @@ CASES: list[Case] = [
     accepted("flac that does not count its samples", lambda: streaminfo(flac(), total=0), "LENGTH_UNKNOWN"),
     accepted("flac that counts 10 s", lambda: streaminfo(flac(), total=10 * RATE), "LENGTH_UNKNOWN"),
     accepted("flac that counts one second", lambda: streaminfo(flac(), total=RATE), "LENGTH_UNKNOWN", seconds=None),
+    accepted("flac, an APE tag behind", lambda: flac() + ape_tag()),
+    accepted("flac, zeros behind", lambda: flac() + bytes(5_000), "LENGTH_UNKNOWN"),
+    accepted("flac, noise behind", lambda: flac() + random_bytes(3_000), "LENGTH_UNKNOWN"),
+    accepted("flac, another flac behind", lambda: flac() + flac(), "LENGTH_UNKNOWN"),
     rejected("TOO_LONG", "flac, an hour of silence in 34 kB", lambda: constant(3_600)),
     rejected("DECODE_BUDGET", "flac, an hour of silence that is not counted", lambda: constant(3_600, counted=False)),
     rejected("TOO_LONG", "flac that counts a day", lambda: streaminfo(flac(), total=86_400 * RATE)),

@@ -112,6 +112,10 @@ CASES: list[Case] = [
         for brand in (b"M4A ", b"isom", b"mp42", b"qt  ", b"3gp4", b"dash", b"M4B ")
     ),
     rejected("FORMAT_NOT_ALLOWED", "foreign, QuickTime that begins with its data", quicktime_old),
+    rejected(
+        "FORMAT_NOT_ALLOWED", "foreign, a segment of MP4", lambda: box(b"styp", b"msdh\0\0\0\0") + box(b"moof", NOISE)
+    ),
+    rejected("FORMAT_NOT_ALLOWED", "foreign, a fragment of MP4", lambda: box(b"moof", NOISE)),
     rejected("FORMAT_NOT_ALLOWED", "foreign, AAC in ADTS", adts),
     rejected("FORMAT_NOT_ALLOWED", "foreign, AC-3", ac3),
     rejected("FORMAT_NOT_ALLOWED", "foreign, MPEG transport stream", transport_stream),

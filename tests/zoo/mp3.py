@@ -91,6 +91,11 @@ def vbri() -> bytes:
     return b"".join([(first[:4] + bytes(32) + head).ljust(len(first), b"\0"), *rest])
 
 
+def adts() -> bytes:
+    """Frames of AAC as broadcasters send it."""
+    return (b"\xff\xf1\x50\x80\x19\x1f\xfc" + random_bytes(193)) * 20
+
+
 def layer(number: int) -> bytes:
     """Frames of silence of layer I or II: headers with nothing behind them."""
     header = {1: b"\xff\xff\x50\x00", 2: b"\xff\xfd\x80\x00"}[number]
@@ -109,7 +114,7 @@ CASES: list[Case] = [
     accepted("mp3, 32 kHz", lambda: mp3(rate=32_000)),
     accepted("mp3, 48 kHz", lambda: mp3(rate=48_000)),
     accepted("mp3, 320 kbit/s", lambda: mp3(level=0.0)),
-    accepted("mp3, lowest bit rate", lambda: mp3(level=0.99)),
+    accepted("mp3, lowest bit rate", lambda: mp3(level=0.99), seconds=1.501),
     accepted("mp3, constant, not counted", uncounted, seconds=None),
     accepted("mp3, variable, not counted", lambda: uncounted(mode="VARIABLE"), seconds=None),
     accepted("mp3, VBRI", vbri, seconds=None),
@@ -133,6 +138,33 @@ CASES: list[Case] = [
     accepted(
         "mp3, two files joined, the first counts for itself", lambda: mp3() + mp3(), "LENGTH_UNKNOWN", seconds=None
     ),
+    accepted(
+        "mp3, changes its rate half way, where the decoder stops",
+        lambda: uncounted() + b"".join(frames(mp3(rate=22_050))[1:]),
+        "LENGTH_UNKNOWN",
+        seconds=1.53,
+    ),
+    accepted(
+        "mp3, changes from stereo to mono",
+        lambda: b"".join(frames(encoded("MP3", None, stereo(1.5, HZ), HZ))[1:]) + uncounted(),
+        "LENGTH_UNKNOWN",
+        seconds=1.53,
+    ),
+    accepted("mp3, text between two streams", lambda: uncounted() + b"advert " * 100 + uncounted(), seconds=3.07),
+    accepted(
+        "mp3, noise between two streams",
+        lambda: uncounted() + random_bytes(500) + uncounted(),
+        "LENGTH_UNKNOWN",
+        seconds=None,
+    ),
+    accepted("mp3, an APE tag in front", lambda: ape_tag() + mp3()),
+    accepted("mp3, an ID3v2.4 tag behind", lambda: mp3() + id3(50, bytes(50), flags=0x10) + b"3DI\4\0\x10\0\0\0\x32"),
+    rejected("NO_SAMPLES", "mp3, the frame that counts and no other", lambda: frames(mp3())[0]),
+    rejected("FORMAT_NOT_ALLOWED", "mp3's tag in front of AAC", lambda: id3(100) + adts()),
+    rejected(
+        "FORMAT_NOT_ALLOWED", "mp3's tag in front of Monkey's Audio", lambda: id3(100) + b"MAC \x96\x0f" + bytes(99)
+    ),
+    rejected("HEADER_CORRUPT", "mp3's tag in front of a zip", lambda: id3(100) + b"PK\3\4" + bytes(99)),
     accepted("mp3, counts of 0 frames", lambda: counting(0), seconds=None),
     accepted("mp3, a frame of noise among 190", lambda: _with_noise(), seconds=None),
     accepted("mp3, 0.5 % missing", lambda: missing(mp3(6.0), 0.005), "TRUNCATED", seconds=None),

@@ -119,6 +119,9 @@ def _things(root: bytes, corpus: bytes) -> list[Place]:
         _file(corpus, b"things/desktop.ini", b"[.ShellClassInfo]\r\nIconIndex=0\r\n", "NOT_AUDIO"),
         _file(corpus, b"things/real.wav"),
     ]
+    sparse = _file(corpus, b"things/a-terabyte-of-nothing.wav", b"RIFF", "TOO_LARGE")
+    os.truncate(corpus + b"/" + sparse.path, 1 << 40)
+    places.append(sparse)
     _file(root, b"secret/outside.wav")
     os.mkfifo(corpus + b"/things/pipe.wav")
     with socket.socket(socket.AF_UNIX) as server:

@@ -15,10 +15,13 @@ from classically_punk.audio.inventory import walk
 from classically_punk.errors import ClipError
 from classically_punk.features.describe import describe_segments
 from tests.zoo import aiff, au, caf, flac, foreign, mp3, nothing, ogg, places, signals, wav
-from tests.zoo.case import LIMITS, Case
+from tests.zoo.case import LIMITS, SECONDS, Case, tone
 
 MODULES = (wav, aiff, au, caf, flac, ogg, mp3, foreign, nothing, signals)
 CASES: list[Case] = [case for module in MODULES for case in module.CASES]
+
+OF_THE_TONE = {case for module in (wav, aiff, au, caf, flac, ogg, mp3) for case in module.CASES}
+"""What is accepted of them has to sound like the tone it was made of."""
 
 # All that one file alone can bring about. NOT_REGULAR and UNREADABLE are among the places; what needs a second file, a
 # second look or a dying decoder is tested where that is made.
@@ -68,6 +71,9 @@ def test_the_case_becomes_what_it_has_to(case: Case) -> None:
     assert sorted(decoded.warnings) == sorted(case.warnings)
     if case.seconds is not None:
         assert decoded.duration_s == pytest.approx(case.seconds, abs=0.03)
+    if case.seconds == SECONDS and case in OF_THE_TONE:
+        heard = decoded.samples[: tone().size]
+        assert np.corrcoef(heard, tone()[: heard.size])[0, 1] > 0.95
     rows = describe_segments(decoded.samples, segment_s=3.0)
     assert rows
     assert all(np.isfinite(row.values).all() for row in rows)

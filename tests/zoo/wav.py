@@ -114,6 +114,11 @@ def w64(data_size: int | None = None) -> bytes:
     )
 
 
+def riff_backwards() -> bytes:
+    """Numbers big-endian under the magic of little-endian ones."""
+    return b"RIFF" + rifx()[4:]
+
+
 def mp3_inside() -> bytes:
     """MPEG layer III in a WAV (codec 0x55), as broadcasters exchange it."""
     frames = encoded("MP3", None, tone(rate=44_100), 44_100)
@@ -219,6 +224,21 @@ ODD_BUT_LEGAL = [
         ),
     ),
     accepted("wav, fmt padded with zeros", lambda: with_fmt(fmt(extra=bytes(84)))),
+    accepted(
+        "wav, 24 bits in four bytes each",
+        lambda: riff(
+            chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, RATE, 4 * RATE, 4, 24)),
+            chunk(b"data", np.round(tone() * 2**23).astype("<i4").tobytes()),
+        ),
+    ),
+    accepted("wav, 12 bits in two bytes each", lambda: with_fmt(fmt(bits=12))),
+    accepted("wav, 20 bits in three bytes each", lambda: with_fmt(fmt(bits=20), pcm24(tone()))),
+    accepted("wav, block size 0", lambda: patched(wav(), 32, b"\0\0")),
+    accepted("wav, block size 7", lambda: patched(wav(), 32, b"\7\0")),
+    accepted(
+        "wav, a comment of 2 MB", lambda: with_between(chunk(b"LIST", b"INFO" + chunk(b"ICMT", b"x" * 2_000_000)))
+    ),
+    accepted("wav, 3000 empty chunks", lambda: with_between(*[chunk(b"junk", b"")] * 3_000)),
     accepted("wav, two fmt chunks alike", lambda: riff(FMT, FMT, data())),
     accepted(
         "wav, data counted 44 bytes too high, as a phone's recorder does",
@@ -295,6 +315,12 @@ HEADERS = [
     rejected("HEADER_CORRUPT", "wav, data in front of fmt", lambda: riff(data(), FMT)),
     rejected("HEADER_CORRUPT", "wav, WAVY", lambda: patched(wav(), 8, b"WAVY")),
     rejected("HEADER_CORRUPT", "wav, fmt of 2^31 bytes", lambda: riff(chunk(b"fmt ", fmt(), 1 << 31), data())),
+    rejected("HEADER_CORRUPT", "wav, sizes the other way round", lambda: riff_backwards()),
+    rejected("HEADER_CORRUPT", "w64 without data", lambda: w64()[:100]),
+    rejected("HEADER_CORRUPT", "adpcm, blocks of no bytes", lambda: patched(encoded("WAV", "IMA_ADPCM"), 32, b"\0\0")),
+    rejected("HEADER_CORRUPT", "adpcm, blocks of one byte", lambda: patched(encoded("WAV", "MS_ADPCM"), 32, b"\1\0")),
+    rejected("UNSUPPORTED_CODEC", "wav, PCM of no bits", lambda: patched(wav(), 34, b"\0\0")),
+    rejected("UNSUPPORTED_CODEC", "wav, PCM of 65535 bits", lambda: patched(wav(), 34, b"\xff\xff")),
     rejected("HEADER_CORRUPT", "wav, fmt of 8 bytes", lambda: with_fmt(fmt()[:8])),
     rejected("HEADER_CORRUPT", "wav, fmt of no bytes", lambda: with_fmt(b"")),
     rejected("HEADER_CORRUPT", "wav, fmt of zeros", lambda: with_fmt(bytes(16))),

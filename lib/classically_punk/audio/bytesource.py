@@ -62,6 +62,16 @@ class Guarded(io.RawIOBase):
         self._at += len(content)
         return len(content)
 
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self._length
+
+    @property
+    def unread(self) -> int:
+        """Bytes behind the place where reading has stopped."""
+        return self._length - self._at
+
     def _file_bytes(self, at: int, count: int) -> bytes:
         content = read_at(self._source, at, count)
         if self._over is None:

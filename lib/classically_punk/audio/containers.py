@@ -173,7 +173,7 @@ def _w64(source: BinaryIO, start: int, size: int) -> Promise:
                 return Promise(length_unknown=True, empty=at + 24 >= size)
             return _bytes_promise(length - 24, at + 24, size)
         at += length + -length % 8
-    return Promise()
+    raise HeaderCorruptError(f"no data chunk in {size - start} bytes of Wave64")
 
 
 def _aiff(source: BinaryIO, start: int, size: int) -> Promise:
@@ -259,7 +259,7 @@ def _caf(source: BinaryIO, start: int, size: int) -> Promise:
         if length < 0:
             break
         at += 12 + length
-    return Promise()
+    raise HeaderCorruptError(f"no data chunk in {size - start} bytes of CAF")
 
 
 def _ogg(source: BinaryIO, start: int, size: int) -> Promise:
@@ -288,7 +288,7 @@ def _mp3(source: BinaryIO, start: int, size: int) -> Promise:
     if counted is not None and present - counted > max(counted * _MORE_THAN_COUNTED, _STRAY_BYTES):
         return Promise(counts_frames=False, length_unknown=True)
     if mpeg.tells_length(source, start):
-        return Promise()
+        return Promise(empty=present <= (mpeg.frame_bytes(read_at(source, start, 4)) or 0))
     if counted is not None and present < counted:
         return replace(_bytes_promise(counted, start, start + present), counts_frames=False)
     return Promise(counts_frames=False)

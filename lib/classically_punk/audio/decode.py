@@ -71,6 +71,9 @@ BLOCK_VALUES = 262_144
 """Samples of all channels that are decoded at a time."""
 SHORTEST_BLOCK = 4_096
 
+UNREAD_BYTES, UNREAD_SHARE = 4_096, 0.01
+"""An MP3 that does not count its frames may end with so much that the decoder does not look at."""
+
 _HASH_BLOCK_BYTES = 1 << 20
 _LENGTH_UNKNOWN_FRAMES = 1 << 62  # libsndfile says 2^63 - 1 where a stream does not tell its length
 
@@ -202,7 +205,7 @@ def _decode(source: BinaryIO, size: int, limits: Limits, store: Store) -> Decode
     guarded, stream = _open(views(source, container, promise, start, size), promise)
     try:
         with stream:
-            decoded = _decode_stream(stream, clip_id, container, promise, limits, store)
+            decoded = _decode_stream(stream, guarded, clip_id, container, promise, limits, store)
     except ClipError as error:
         if guarded.failure is not None:  # the disk's fault, not the clip's
             raise guarded.failure from error
@@ -213,12 +216,18 @@ def _decode(source: BinaryIO, size: int, limits: Limits, store: Store) -> Decode
 
 
 def _decode_stream(
-    stream: _Stream, clip_id: str, container: Container, promise: Promise, limits: Limits, store: Store
+    stream: _Stream,
+    source: Guarded,
+    clip_id: str,
+    container: Container,
+    promise: Promise,
+    limits: Limits,
+    store: Store,
 ) -> Decoded:
     _check_header(stream, promise, limits)
     rate = int(stream.samplerate)
     mix = _Mix(rate, store)
-    warnings = _read(stream, container, promise, limits, mix)
+    warnings = _read(stream, source, container, promise, limits, mix)
     if SYNTHETIC_MARK in stream.comment:
         warnings = (*warnings, "SYNTHETIC")
     samples = mix.finish()
@@ -311,17 +320,25 @@ def _check_header(stream: _Stream, promise: Promise, limits: Limits) -> None:
         raise TooLongError(f"{frames / rate:.1f} s, at most {limits.max_duration_s:g} s are read")
 
 
-def _read(stream: _Stream, container: Container, promise: Promise, limits: Limits, mix: _Mix) -> tuple[str, ...]:
+def _read(
+    stream: _Stream, source: Guarded, container: Container, promise: Promise, limits: Limits, mix: _Mix
+) -> tuple[str, ...]:
     """Every block of the stream into the mix; returns the warnings."""
     rate, channels = stream.samplerate, stream.channels
     scan = Scan(channels, rate)
     budget = math.ceil(limits.max_duration_s * rate)
     step = max(SHORTEST_BLOCK, BLOCK_VALUES // channels)
-    frames = 0
+    counted = _counted(stream, promise)
+    frames, is_whole = 0, True
     while True:
+        # up to the counted end first: what FLAC has behind it may be no sound, and then libsndfile gives none at all
+        wanted = min(step, counted - frames) if promise.frames and counted and frames < counted else step
         try:
-            block = stream.read(step, dtype="float64", always_2d=True)
+            block = stream.read(wanted, dtype="float64", always_2d=True)
         except soundfile.LibsndfileError as error:
+            if frames and frames == promise.frames:
+                is_whole = False
+                break
             raise DecodeError(f"{error.error_string} (after {frames} frames)") from error
         frames += len(block)
         if frames > budget:
@@ -330,11 +347,13 @@ def _read(stream: _Stream, container: Container, promise: Promise, limits: Limit
         mono = block[:, 0] if channels == 1 else block.mean(axis=1)
         scan.add(block, mono)
         mix.add(mono.astype(np.float32))
-        if len(block) < step:
+        if len(block) < wanted:
             break
     if frames == 0:
         raise NoSamplesError("not a single sample could be decoded")
-    lengths = _length_warnings(frames, _counted(stream, promise), container, promise, limits)
+    if not promise.counts_frames:  # where an MP3 changes its rate or channels, libsndfile leaves it
+        is_whole = source.unread <= max(UNREAD_BYTES, UNREAD_SHARE * source.size)
+    lengths = _length_warnings(frames, counted, is_whole, container, promise, limits)
     if frames < SHORTEST_S * rate:
         raise ClipTooShortError(needed=math.ceil(SHORTEST_S * rate), got=frames)
     if frames < SHORT_S * rate:
@@ -343,11 +362,12 @@ def _read(stream: _Stream, container: Container, promise: Promise, limits: Limit
 
 
 def _length_warnings(
-    frames: int, counted: int | None, container: Container, promise: Promise, limits: Limits
+    frames: int, counted: int | None, is_whole: bool, container: Container, promise: Promise, limits: Limits
 ) -> tuple[str, ...]:
     """Warnings from what was delivered against what was announced. Raises TruncatedError."""
     # chained streams are counted by nobody, and have their own warning
     unknown = promise.length_unknown or (counted is None and promise.counts_frames and not promise.chained)
+    unknown = unknown or not is_whole
     missing = promise.missing_share
     if counted is not None and container is Container.FLAC:
         unknown = unknown or frames != counted  # a cut FLAC does not decode: this one is whole, its header is wrong

@@ -35,9 +35,9 @@ def layer_at(source: BinaryIO, start: int, size: int) -> int | None:
     length = frame_bytes(first) or _free_frame_bytes(source, start, first)
     if length is None:
         return 0 if len(first) == 4 and first[0] == 0xFF and first[1] & 0xF6 == 0xF0 else None
-    if start + length + 4 <= size and not _agree(first, read_at(source, start + length, 4)):
-        return None  # where one frame is all there is, the decoder will say
-    return _layer(first)
+    if start + length + 4 > size:  # one frame is all there is: the decoder will say, if it is one it knows
+        return 3 if _layer(first) == 3 else None
+    return _layer(first) if _agree(first, read_at(source, start + length, 4)) else None
 
 
 def is_layer_3(source: BinaryIO, start: int, size: int) -> bool:
@@ -123,11 +123,6 @@ def counted_bytes(source: BinaryIO, start: int) -> int | None:
         return None
     flags, _, counted = struct.unpack(">III", head[at + 4 : at + 16])
     return counted if flags & 3 == 3 and counted > 0 else None
-
-
-def end_of_tagged(source: BinaryIO, size: int) -> int:
-    """Where an ID3v1 tag at the end of any file begins; its end where there is none."""
-    return size - 128 if size >= 128 and read_at(source, size - 128, 3) == b"TAG" else size
 
 
 def end_of_frames(source: BinaryIO, size: int) -> int:

@@ -46,6 +46,7 @@ class Container(StrEnum):
     CAF = "CAF"
 
 
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n\f"
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 _ARCHIVES: tuple[tuple[int, bytes, str], ...] = (
@@ -77,6 +78,7 @@ _OTHER_AUDIO: tuple[tuple[int, bytes, str], ...] = (
     (4, b"moov", "QuickTime"),
     (4, b"mdat", "QuickTime"),
     (4, b"wide", "QuickTime"),
+    *((4, box, "MP4") for box in (b"styp", b"moof", b"free", b"skip", b"sidx")),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA)"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska"),
     (0, b"BW64", "BW64"),
@@ -185,7 +187,9 @@ def sniff(source: BinaryIO, size: int) -> tuple[Container, int]:
         late = _late_mpeg(source, start, size)
         if late is not None:
             return Container.MP3, late
-    if start:  # it says it is tagged audio, and none is where the tag says it ends
+    if start and not isinstance(
+        found, FormatNotAllowedError
+    ):  # it says it is tagged audio, and none is where the tag says it ends
         raise HeaderCorruptError(f"no audio at byte {start}, where the ID3 tag of this file of {size} bytes ends")
     raise found
 
@@ -204,6 +208,8 @@ def _late_mpeg(source: BinaryIO, start: int, size: int) -> int | None:
 
 def _container(source: BinaryIO, start: int, size: int, head: bytes) -> Container | ClipError:
     form = head[8:12]
+    if _is_text(head):
+        return NotAudioError(f"text that begins with {head[:8]!r}")
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
         found = _riff_or_form(head[:4], form)
         archive = _archive(source, head) if isinstance(found, HeaderCorruptError) else None  # of files named RIFF…
@@ -254,6 +260,11 @@ def _ogg(head: bytes) -> Container | ClipError:
         if packet.startswith(magic):
             return FormatNotAllowedError(refused) if refused else Container.OGG
     return HeaderCorruptError(f"an Ogg stream of the unknown kind {packet[:8]!r}")
+
+
+def _is_text(head: bytes) -> bool:
+    """Nothing but printable ASCII: no header with numbers in it, whatever word it begins with."""
+    return not head.startswith((b"NIST_1A", b"!<arch>")) and not head.translate(None, _PRINTABLE)
 
 
 def _archive(source: BinaryIO, head: bytes) -> str | None:

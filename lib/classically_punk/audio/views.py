@@ -28,9 +28,9 @@ def views(source: BinaryIO, container: Container, promise: Promise, start: int, 
             # libsndfile estimates the count from the first frame otherwise, and stops there: half a clip is lost where
             # that frame is larger than the others. Ours is too high on purpose; the stream ends where its bytes end.
             count = mpeg.xing_frame(read_at(source, start, 4), mpeg.most_frames(size - start))
-            yield Guarded(source, size, start, before=count)
+            yield Guarded(source, mpeg.end_of_frames(source, size), start, before=count)
     elif container is Container.FLAC:
-        yield Guarded(source, mpeg.end_of_tagged(source, size), start, over=promise.rewritten)
+        yield Guarded(source, mpeg.end_of_frames(source, size), start, over=promise.rewritten)
     else:
         yield Guarded(source, size, start, over=promise.rewritten)
     if promise.plain is not None:
