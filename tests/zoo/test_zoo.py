@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from classically_punk.audio.decode import Decoded, decode_content, decode_file
+from classically_punk.audio.decode import Decoded, decode_file
 from classically_punk.audio.inventory import walk
+from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ClipError
 from classically_punk.features.describe import describe_segments
 from tests.zoo import aiff, au, caf, flac, foreign, mp3, nothing, ogg, places, signals, wav
@@ -62,9 +63,18 @@ WARNINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[IsolatedDecoder]:
+    """As the jobs decode: one child for all files, which none of them may kill."""
+    with IsolatedDecoder(LIMITS) as isolated:
+        first = isolated.process_id
+        yield isolated
+        assert isolated.process_id == first
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_case_becomes_what_it_has_to(case: Case) -> None:
-    code, decoded = judged(lambda: decode_content(case.build(), LIMITS))
+def test_the_case_becomes_what_it_has_to(case: Case, decoder: IsolatedDecoder) -> None:
+    code, decoded = judged(lambda: decoder.decode_content(case.build()))
     assert code == case.code
     if decoded is None:
         return
