@@ -302,7 +302,9 @@ def _work(pipe: Connection, at: object, first: int, seed: int, step: int, last: 
     """The worker: counts go up the pipe once a second; a number below zero in `at` tells it to end."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders talk
+    silence = os.open(os.devnull, os.O_WRONLY)  # decoders talk, on either stream
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
     counts: Counter[str] = Counter()
     findings: list[tuple[int, str]] = []
     reported, cpu = time.monotonic(), time.process_time()
