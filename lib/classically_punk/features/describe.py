@@ -12,6 +12,7 @@ from classically_punk.errors import BadSampleRateError, ClipTooShortError
 from classically_punk.features import catalogue, streaming
 from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
 from classically_punk.features.arrays import Samples, SampleSource, Vector, checked
+from classically_punk.features.fingerprint import NEEDED, Words, fingerprint, words_of
 
 WHOLE_CLIP = -1
 """Segment number of the row that describes the whole clip."""
@@ -34,7 +35,7 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
     OutOfRangeError, BadSampleRateError; ValueError for another shape or an unknown feature set.
     """
     names = [column.name for column in catalogue.columns(feature_set)]
-    values = _values(_at_own_rate(checked(samples), sample_rate), feature_set)
+    values = _values(_analysis(_at_own_rate(checked(samples), sample_rate), feature_set), feature_set)
     return dict(zip(names, values.tolist(), strict=True))
 
 
@@ -47,21 +48,33 @@ def describe_segments(
     Values of scope `clip` are measured once and repeated. Of a `SampleSource` only pieces are in memory: its whole-clip
     row is streamed (see `streaming`), all others are the same. Raises as `describe_clip`.
     """
+    return describe_and_fingerprint(samples, segment_s, feature_set)[0]
+
+
+def describe_and_fingerprint(
+    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk"
+) -> tuple[list[SegmentRow], Words]:
+    """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do."""
     clip = samples if isinstance(samples, SampleSource) else checked(samples)
     size = round(segment_s * SAMPLE_RATE_HZ)
     # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
     if size // 2 < catalogue.min_samples(feature_set):
         raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
-    whole = _values(clip, feature_set) if isinstance(clip, np.ndarray) else streaming.whole_clip(clip, feature_set)
+    if isinstance(clip, np.ndarray):
+        analysis = _analysis(clip, feature_set)
+        whole, words = _values(analysis, feature_set), words_of(analysis.first_pass.bands)
+    else:
+        whole = streaming.whole_clip(clip, feature_set)
+        words = fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
     for number, (start, stop) in enumerate(_pieces(clip.size, size)):
         if stop - start == clip.size:
             values = whole
         else:
             piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
-            values = _values(piece, feature_set, known=whole)
+            values = _values(_analysis(piece, feature_set), feature_set, known=whole)
         rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, (stop - start) / SAMPLE_RATE_HZ, values))
-    return rows
+    return rows, words
 
 
 def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
@@ -90,11 +103,15 @@ def _pieces(samples: int, size: int) -> Iterator[tuple[int, int]]:
             yield start, stop
 
 
-def _values(samples: Samples, feature_set: str, known: Vector | None = None) -> Vector:
-    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given."""
+def _analysis(samples: Samples, feature_set: str) -> Analysis:
+    """The shared results of one piece that is long enough for every kernel of the set. Raises ClipTooShortError."""
     if samples.size < catalogue.min_samples(feature_set):
         raise ClipTooShortError(needed=catalogue.min_samples(feature_set), got=int(samples.size))
-    analysis = Analysis(samples)
+    return Analysis(samples)
+
+
+def _values(analysis: Analysis, feature_set: str, known: Vector | None = None) -> Vector:
+    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given."""
     values = np.empty(len(catalogue.columns(feature_set)))
     at = 0
     for feature in catalogue.entries(feature_set):

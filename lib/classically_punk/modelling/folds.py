@@ -12,6 +12,7 @@ import numpy as np
 
 from classically_punk.errors import ConfigError
 from classically_punk.modelling.arrays import Ints, Mask, ModelError
+from classically_punk.modelling.near_duplicates import components
 
 PARTS = ("train", "valid", "test")
 
@@ -21,6 +22,30 @@ def unit_keys(clip_ids: Sequence[str], groups: Sequence[str | None]) -> tuple[st
     return tuple(
         f"clip:{clip}" if group is None else f"group:{group}" for clip, group in zip(clip_ids, groups, strict=True)
     )
+
+
+def joined_groups(
+    clip_ids: Sequence[str], groups: Sequence[str | None], recordings: Sequence[str]
+) -> tuple[str | None, ...]:
+    """Clips, their groups, and a key that copies of one recording share -> groups that hold both together.
+
+    Groups that a recording connects become one, named like the smallest of them (or `recording:` and the key, where
+    none of the clips has a group). Clips without a group and without a copy keep None; without copies nothing changes.
+    """
+    copies = Counter(recordings)
+    nodes: list[tuple[str, str]] = []  # of each clip: what stands for it
+    edges: list[tuple[tuple[str, str], tuple[str, str]]] = []
+    for clip, group, recording in zip(clip_ids, groups, recordings, strict=True):
+        node = ("clip", clip) if group is None else ("group", group)
+        nodes.append(node)
+        if copies[recording] > 1:
+            edges.append((node, ("recording", recording)))
+    name_of: dict[tuple[str, str], str] = {}
+    for members in components(edges):
+        named = sorted(name for kind, name in members if kind == "group")
+        recording = min(name for kind, name in members if kind == "recording")
+        name_of.update(dict.fromkeys(members, named[0] if named else f"recording:{recording}"))
+    return tuple(name_of.get(node, group) for node, group in zip(nodes, groups, strict=True))
 
 
 def assign(clip_ids: Sequence[str], groups: Sequence[str | None], genres: Sequence[str], k: int, seed: int) -> Ints:

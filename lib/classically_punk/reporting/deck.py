@@ -124,6 +124,7 @@ class _Deck:
             self._lines(slide, ["Nothing was rejected or skipped."])
         told = [
             (counts.duplicates, "clips repeat the sound of another one and are used once."),
+            (counts.near_duplicates, "clips are near-duplicates of another and share a fold with it."),
             (counts.conflicts, "clips stand under two genres and train nothing."),
             (counts.unlabelled, "clips have no genre."),
         ]

@@ -27,7 +27,10 @@ PROTOCOL_ORDER: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Counts:
-    """How many files, clips and segments; `synthetic` counts clips that no recording stands behind."""
+    """How many files, clips and segments; `synthetic` counts clips that no recording stands behind.
+
+    `duplicates` have the same audio as another clip, `near_duplicates` are an altered copy of one.
+    """
 
     seen: int = 0
     accepted: int = 0
@@ -40,6 +43,7 @@ class Counts:
     conflicts: int = 0
     segments: int = 0
     synthetic: int = 0
+    near_duplicates: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,14 @@ class RejectCount:
     example: str
     detail: str
     status: str = "rejected"
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """An altered copy of a recording and the first clip of it, by file name."""
+
+    name: str
+    first: str
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,10 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of it. `run_dates`: run id -> when that run started, for every run id that appears in `metrics`."""
+    """All of it. `run_dates`: run id -> when that run started, for every run id that appears in `metrics`.
+
+    `near_duplicates` are examples; `counts` tells how many there are.
+    """
 
     run_id: str
     started_at: str
@@ -149,6 +164,7 @@ class Findings:
     counts: Counts
     decoder: str = ""
     rejects: Sequence[RejectCount] = ()
+    near_duplicates: Sequence[NearDuplicate] = ()
     genres: Sequence[GenreCount] = ()
     features: Sequence[FeatureSummary] = ()
     exhibits: Sequence[Exhibit] = ()

@@ -65,7 +65,7 @@ def value_text(metric: str, value: float | None) -> str:
         return "–"
     if metric in SHARES:
         return percent(value)
-    return plain(value) if metric == "confusion" else signed(f"{value:.3f}")
+    return plain(value) if metric == "confusion" or metric.startswith("straddling_") else signed(f"{value:.3f}")
 
 
 def interval_text(row: MetricRow) -> str:

@@ -19,6 +19,7 @@ from classically_punk.reporting.findings import (
     GenreCount,
     MetricRow,
     ModelSummary,
+    NearDuplicate,
     Protocol,
     RejectCount,
     describe_protocol,
@@ -28,6 +29,7 @@ from classically_punk.spark import exhibits, schemas
 from classically_punk.spark.runs import Run, versions
 from classically_punk.spark.tables import Warehouse
 
+EXAMPLES = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -49,6 +51,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
         counts=_counts(warehouse, clips),
         decoder="; ".join(sorted(r["decoder"] for r in clips.select("decoder").distinct().collect() if r["decoder"])),
         rejects=_rejects(warehouse),
+        near_duplicates=_near_duplicates(clips),
         genres=_genres(clips),
         features=_summaries(warehouse, clips),
         exhibits=_exhibits(warehouse, clips),
@@ -77,6 +80,7 @@ def _counts(warehouse: Warehouse, clips: DataFrame) -> Counts:
         F.count("*").alias("clips"),
         F.count_if(F.col("genre").isNull()).alias("unlabelled"),
         F.count("duplicate_of").alias("duplicates"),
+        F.count("near_duplicate_of").alias("near_duplicates"),
         F.count_if(F.array_contains("warnings", "LABEL_CONFLICT")).alias("conflicts"),
         F.count_if(F.array_contains("warnings", "SYNTHETIC")).alias("synthetic"),
     ).first()
@@ -101,6 +105,14 @@ def _rejects(warehouse: Warehouse) -> list[RejectCount]:
     rows = counted.agg(F.count("*").alias("n"), F.min("path").alias("example"), F.min_by("detail", "path").alias("d"))
     found = [RejectCount(r["reason"], int(r["n"]), r["example"], r["d"] or "", r["status"]) for r in rows.collect()]
     return sorted(found, key=lambda reject: (-reject.n, reject.reason))
+
+
+def _near_duplicates(clips: DataFrame) -> list[NearDuplicate]:
+    """Up to `EXAMPLES` pairs, the smallest paths first."""
+    firsts = clips.select(F.col("clip_id").alias("near_duplicate_of"), F.col("path").alias("first"))
+    pairs = clips.select("path", "near_duplicate_of").join(firsts, "near_duplicate_of").orderBy("path")
+    found = pairs.limit(EXAMPLES).collect()
+    return [NearDuplicate(PurePosixPath(row["path"]).name, PurePosixPath(row["first"]).name) for row in found]
 
 
 def _genres(clips: DataFrame) -> list[GenreCount]:

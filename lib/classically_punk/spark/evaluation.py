@@ -11,7 +11,7 @@ import numpy as np
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError
-from classically_punk.modelling import decision, digest, folds, metrics, regression
+from classically_punk.modelling import decision, digest, folds, leakage, metrics, regression
 from classically_punk.modelling.arrays import Floats, Ints
 from classically_punk.modelling.moments import merge_all
 from classically_punk.settings import Settings
@@ -63,9 +63,10 @@ def scheme_of(protocol: str, settings: Settings, data: Training) -> Scheme:
             protocol, seed=chosen.seed, split=split.digest, decision=settings.model.decision, settings=drawn
         )
         return Scheme(protocol, fold, {1: (0,)}, name)
-    # random-folds looks away from groups: its figure is labelled optimistic
-    groups = [None] * len(data.clips) if protocol == "random-folds" else list(data.clips["group_id"])
     ids, genres = list(data.clips["clip_id"]), list(data.clips["genre"])
+    groups = list(data.clips["group_id"])
+    if protocol == "random-folds":  # looks away from artists (its figure is labelled optimistic), not from copies
+        groups = list(folds.joined_groups(ids, [None] * len(ids), list(data.clips["recording"])))
     fold = folds.assign(ids, groups, genres, chosen.folds, chosen.seed)
     learns = {k: tuple(other for other in range(chosen.folds) if other != k) for k in range(chosen.folds)}
     name = digest.evaluation_digest(
@@ -101,6 +102,11 @@ def _judge(
         data.genres,
         seed=settings.evaluation.seed,
         draws=settings.evaluation.bootstrap_draws,
+    )
+    measured += leakage.straddling_metrics(
+        {"clips": list(data.clips["clip_id"])}
+        | {"duplicates": list(data.clips["audio"]), "near_duplicates": list(data.clips["recording"])},
+        scheme.fold,
     )
     fixed: dict[str, Any] = {"run_id": run.run_id, "model_id": model_id, "protocol": scheme.protocol, "condition": None}
     fixed["evaluation_digest"] = scheme.digest

@@ -32,6 +32,8 @@ DESCRIBED = StructType(
         StructField("starts_s", ArrayType(DoubleType())),
         StructField("durations_s", ArrayType(DoubleType())),
         StructField("feature_values", ArrayType(ArrayType(DoubleType()))),
+        StructField("fingerprint", BinaryType()),
+        StructField("sketch", ArrayType(IntegerType())),
         StructField("exhibit", BinaryType()),
     ]
 )

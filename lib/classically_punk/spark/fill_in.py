@@ -1,4 +1,4 @@
-"""Clips whose features are missing or of an older definition: their files are opened again and described."""
+"""Clips whose features or fingerprint are missing or of an older definition: their files are opened and described."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
+from classically_punk.spark import near_duplicates
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
 from classically_punk.spark.ingest import write_features
 from classically_punk.spark.progress import say, watched
@@ -15,10 +16,11 @@ from classically_punk.spark.tables import Warehouse
 
 
 def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None:
-    """Describes present clips that lack rows of the current feature set; a file that changed since fails the gate."""
+    """Describes present clips that lack what the current definitions give; a file that changed since fails the gate."""
     feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
     current = warehouse.read("features").where(F.col("feature_set") == feature_set).select("clip_id").distinct()
     clips = warehouse.read("clips").where("duplicate_of IS NULL").select("clip_id", "genre")
+    current = current.join(near_duplicates.current(warehouse), "clip_id", "left_semi")
     stale = clips.join(current, "clip_id", "left_anti")
     live = warehouse.read("files").where("status = 'accepted'")
     one = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
@@ -37,6 +39,9 @@ def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None
             described = warehouse.staged("described-again", again)
         same = F.col("described.clip_id") == F.col("clip_id")
         write_features(warehouse, feature_rows(described.where(same), settings))
+        near_duplicates.write_fingerprints(warehouse, described.where(same))
+        marked = near_duplicates.marked(warehouse, warehouse.read("clips"), warehouse.read("files"), run)
+        warehouse.write_changed("clips", marked, ("clip_id",))
         failed = described.where(~F.coalesce(same, F.lit(False))).select("path", "described.reason").collect()
     warehouse.drop_staged()
     run.counts["extracted"] = len(found) - len(failed)

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.audio import decode, inventory, labels
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, schemas
+from classically_punk.spark import exhibits, near_duplicates, schemas
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
@@ -137,6 +137,10 @@ def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) 
     with run.stage("derive"):
         files = warehouse.staged("files", _desired_files(warehouse, plan, described, settings, run))
         clips = warehouse.staged("clips", _desired_clips(warehouse.read("clips"), files, described, run))
+    with run.stage("near-duplicates"):
+        if run.counts["described"]:
+            near_duplicates.write_fingerprints(warehouse, _firsts(described, clips))
+        clips = near_duplicates.marked(warehouse, clips, files, run)
     with run.stage("write tables"):
         warehouse.at_once(
             lambda: _write_features(warehouse, described, clips, settings, run),
@@ -235,7 +239,7 @@ def _desired_clips(known: DataFrame, files: DataFrame, described: DataFrame, run
         F.lit(run.started_at).cast("timestamp").alias("ingested_at"),
         F.lit(run.run_id).alias("run_id"),
     )
-    base = known.select(*fresh.columns, *(F.col(c).alias(f"old_{c}") for c in ("path", *LABELS)))
+    base = known.select(*fresh.columns, "near_duplicate_of", *(F.col(c).alias(f"old_{c}") for c in ("path", *LABELS)))
     everything = base.unionByName(fresh, allowMissingColumns=True)
     return _with_labels(everything, files)
 

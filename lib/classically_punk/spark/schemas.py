@@ -1,4 +1,4 @@
-"""The eight tables: columns, types and what each means. `features` derives its columns from the catalogue."""
+"""The tables: columns, types and what each means. `features` derives its columns from the catalogue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from classically_punk.features import catalogue
 STRING, LONG, INTEGER, DOUBLE = StringType(), LongType(), IntegerType(), DoubleType()
 BINARY, TIME = BinaryType(), TimestampType()
 # Delta knows no NOT NULL inside arrays and maps
-STRINGS, DOUBLES = ArrayType(STRING), ArrayType(DOUBLE)
+STRINGS, DOUBLES, INTEGERS = ArrayType(STRING), ArrayType(DOUBLE), ArrayType(INTEGER)
 NAMED_DOUBLES = MapType(STRING, DOUBLE)
 
 
@@ -54,6 +54,7 @@ CLIPS = StructType(
         _column("clip_id", STRING, "SHA-256 of the file's bytes, hex"),
         _column("audio_sha256", STRING, "SHA-256 of sample rate and mono mix: the same audio in any container"),
         _column("duplicate_of", STRING, "clip_id of the first clip with the same audio; null for the first itself"),
+        _column("near_duplicate_of", STRING, "clip_id of the first clip with the same recording, altered; else null"),
         _column("path", STRING, "a file that holds this clip: the smallest path of those present"),
         _column("genre", STRING, "label; null for unlabelled or in conflict"),
         _column("group_id", STRING, "artist or session; null = a group of its own"),
@@ -77,6 +78,15 @@ REJECTS = StructType(
         _column("detail", STRING, "what was found, and what was needed"),
         _column("stage", STRING, "inventory, decode or describe"),
         _column("run_id", STRING, "the run that found it"),
+    ]
+)
+
+FINGERPRINTS = StructType(
+    [
+        _column("clip_id", STRING, "the clip"),
+        _column("definition", STRING, "name of the definition behind these words"),
+        _column("words", BINARY, "32 bits a frame of 512 samples at 22050 Hz, first minute; little-endian, no audio"),
+        _column("sketch", INTEGERS, "words the clip is looked up by: the distinct ones of the smallest hash"),
     ]
 )
 
@@ -201,6 +211,7 @@ def tables() -> dict[str, StructType]:
         "clips": CLIPS,
         "rejects": REJECTS,
         "features": features(),
+        "fingerprints": FINGERPRINTS,
         "models": MODELS,
         "predictions": PREDICTIONS,
         "metrics": METRICS,

@@ -30,10 +30,15 @@ PARTIAL_SCORES = "clip_id string, part int, weight double, score array<double>"
 MEAT = "part int, matrix array<double>, groups long, rows long"
 
 
+OF_CLIP = ("genre", "group_id", "recording", "audio", "path", "synthetic")
+
+
 @dataclass(frozen=True)
 class Training:
-    """Labelled clips and their rows. `clips`: clip_id, genre, group_id, path, synthetic, a row each, by clip_id.
+    """Labelled clips and their rows. `clips`: clip_id, genre, group_id, recording, audio, path, synthetic, by clip_id.
 
+    `group_id` holds together what shares an artist or a recording (`folds.joined_groups`); `recording` is the same for
+    near-duplicates, `audio` for the same audio, alone where a clip is unique.
     `rows`: clip_id, unit (the group that is never split), y (index into `genres`), weight (1 / rows of the clip), x.
     """
 
@@ -78,21 +83,25 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     features = warehouse.read("features").where(F.col("feature_set").isin(*known))
     features = features.dropna(subset=list(names)).drop("genre")
     clips = clips.withColumn("synthetic", F.array_contains("warnings", "SYNTHETIC"))
-    rows = features.join(clips.select("clip_id", "genre", "group_id", "path", "synthetic"), "clip_id")
+    # clips that never had a file have neither audio nor copies
+    clips = clips.withColumn("recording", F.coalesce("near_duplicate_of", "clip_id"))
+    clips = clips.withColumn("audio", F.coalesce("audio_sha256", "clip_id"))
+    rows = features.join(clips.select("clip_id", *OF_CLIP), "clip_id")
     of_clip = Window.partitionBy("clip_id")
     segmented = F.max("segment").over(of_clip) >= 0
     rows = rows.withColumn("keep", F.when(segmented, F.col("segment") >= 0).otherwise(F.lit(True))).where("keep")
     rows = rows.withColumn("weight", 1 / F.count("*").over(of_clip))
     x = F.array(*(F.col(n) for n in names)).alias("x")
-    rows = rows.select("clip_id", "segment", "genre", "group_id", "path", "synthetic", "weight", x)
+    rows = rows.select("clip_id", "segment", *OF_CLIP, "weight", x)
     rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in ("genre", "group_id", "path", "synthetic")))
+    listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in OF_CLIP))
     frame = listed.toPandas().sort_values("clip_id", ignore_index=True).astype(object)
     frame = frame.mask(frame.isna(), None)
     genres = tuple(sorted(set(frame["genre"])))
     if len(genres) < 2:
         found = f"only {genres[0]!r}" if genres else "none"
         raise ConfigError("corpus.root", f"training needs labelled clips of at least two genres, found {found}")
+    frame["group_id"] = folds.joined_groups(list(frame["clip_id"]), list(frame["group_id"]), list(frame["recording"]))
     units = folds.unit_keys(list(frame["clip_id"]), list(frame["group_id"]))
     feature_set = catalogue.feature_set_id(name, settings.features.segment_s)
     placed = _placed(rows, frame, genres, units).persist(StorageLevel.MEMORY_AND_DISK)

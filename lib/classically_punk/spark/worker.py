@@ -60,9 +60,10 @@ class Worker:
             return _reject(unforeseen(error), stage)
 
     def _described(self, clip: Decoded, genre: str | None) -> dict[str, Any]:
-        from classically_punk.features.describe import describe_segments
+        from classically_punk.features import fingerprint
+        from classically_punk.features.describe import describe_and_fingerprint
 
-        rows = describe_segments(clip.samples, self.task.segment_s)
+        rows, words = describe_and_fingerprint(clip.samples, self.task.segment_s)
         return {
             "clip_id": clip.clip_id,
             "audio_sha256": clip.audio_sha256,
@@ -77,6 +78,8 @@ class Worker:
             "starts_s": [row.start_s for row in rows],
             "durations_s": [row.duration_s for row in rows],
             "feature_values": [row.values.tolist() for row in rows],
+            "fingerprint": fingerprint.packed(words),
+            "sketch": fingerprint.sketch(words).tolist(),
             "exhibit": self._exhibit(clip, genre),
         }
 
