@@ -111,50 +111,6 @@ def test_a_second_run_opens_nothing_and_a_new_file_costs_only_itself(bench: Make
     assert len(table(made, "clips")) == 4
 
 
-def test_duplicates_conflicts_and_files_that_go(bench: MakeBench, tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus"
-    first = wav_file(corpus / "hum" / "a.wav", music(1, "hum"))
-    copy = corpus / "hum" / "b.wav"
-    copy.write_bytes(first.read_bytes())
-    samples, rate = soundfile.read(first, dtype="int16")
-    soundfile.write(corpus / "hum" / "c.flac", samples, rate)  # the same audio in another container
-    quarrel = wav_file(corpus / "hum" / "d.wav", music(2, "hum"))
-    (corpus / "hiss").mkdir()
-    other = corpus / "hiss" / "d.wav"
-    other.write_bytes(quarrel.read_bytes())
-    made = bench(corpus)
-    made.run(ingest_clips)
-    clip = {Path(str(row["path"])).name: row for row in table(made, "clips")}
-    reasons = {Path(str(row["path"])).name: row["reason"] for row in table(made, "files")}
-    assert set(clip) == {"a.wav", "c.flac", "d.wav"}
-    assert reasons["b.wav"] == "DUPLICATE"
-    assert clip["c.flac"]["duplicate_of"] == clip["a.wav"]["clip_id"]
-    assert clip["c.flac"]["audio_sha256"] == clip["a.wav"]["audio_sha256"]
-    assert clip["d.wav"]["genre"] is None
-    assert clip["d.wav"]["warnings"] == ["LABEL_CONFLICT"]
-    assert {row["clip_id"] for row in table(made, "features")} == {
-        clip["a.wav"]["clip_id"],
-        clip["d.wav"]["clip_id"],
-    }
-    first.unlink()
-    copy.unlink()
-    other.unlink()
-    assert made.run(ingest_clips).counts["opened"] == 0
-    made.run(extract_features)
-    clip = {Path(str(row["path"])).name: row for row in table(made, "clips")}
-    assert clip["c.flac"]["duplicate_of"] is None
-    assert clip["d.wav"]["genre"] == "hum"
-    assert clip["d.wav"]["warnings"] == []
-    status = {
-        Path(str(row["path"])).parent.name + "/" + Path(str(row["path"])).name: row["status"]
-        for row in table(made, "files")
-    }
-    assert status["hum/a.wav"] == status["hiss/d.wav"] == "gone"
-    described = {row["clip_id"]: row["genre"] for row in table(made, "features")}
-    assert described[clip["c.flac"]["clip_id"]] == "hum"
-    assert described[clip["d.wav"]["clip_id"]] == "hum"
-
-
 def test_a_changed_label_touches_no_audio(bench: MakeBench, tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "corpus", clips=1)
     manifest = tmp_path / "labels.csv"

@@ -114,6 +114,8 @@ def test_metrics_follow_from_the_predictions(trained: Bench) -> None:
         scores = dict(row.scores)
         assert max(scores, key=lambda genre: scores[genre]) == row.best
         assert 1 / 3 <= row.confidence <= 1
+    for what in ("clips", "duplicates", "near_duplicates"):
+        assert value[f"straddling_{what}", None, None] == 0
     assert set(measured.run_id) <= set(frame(trained, "runs").run_id)
 
 

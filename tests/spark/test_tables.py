@@ -1,4 +1,4 @@
-"""The warehouse: eight documented tables that delta-rs reads, and writes that can be repeated."""
+"""The warehouse: documented tables that delta-rs reads, and writes that can be repeated."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from classically_punk.features import PUBLISHED_NAMES, catalogue
 from classically_punk.spark import schemas
 from classically_punk.spark.tables import Warehouse
 
-EIGHT = {"files", "clips", "rejects", "features", "models", "predictions", "metrics", "runs"}
+TABLES = {"files", "clips", "rejects", "features", "fingerprints", "models", "predictions", "metrics", "runs"}
 
 
-def test_all_eight_tables_open_in_delta_rs_with_every_column_commented(described: Bench) -> None:
+def test_all_tables_open_in_delta_rs_with_every_column_commented(described: Bench) -> None:
     root = described.warehouse.root
-    assert set(schemas.tables()) == EIGHT
-    for name in EIGHT:
+    assert set(schemas.tables()) == TABLES
+    for name in TABLES:
         arrow = DeltaTable(str(root / name)).to_pyarrow_table()
         assert arrow.column_names == schemas.tables()[name].names
         for field in DeltaTable(str(root / name)).schema().fields:
