@@ -85,6 +85,19 @@ def test_rows_and_fingerprint_come_from_one_analysis() -> None:
         np.testing.assert_array_equal(row.values, alone.values)
 
 
+def test_a_clip_that_is_not_in_memory_has_the_same_fingerprint() -> None:
+    clip = melody(2, 70.0)
+
+    class Source:
+        size = int(clip.size)
+
+        def read(self, start: int, stop: int) -> Samples:
+            return clip[start:stop].copy()
+
+    _, words = describe_and_fingerprint(Source(), 30.0)
+    np.testing.assert_array_equal(words, prints.fingerprint(clip))
+
+
 def test_half_the_level_says_exactly_the_same() -> None:
     clip = melody(4)
     np.testing.assert_array_equal(prints.fingerprint(clip), prints.fingerprint(clip / 2))
