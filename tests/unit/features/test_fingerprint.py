@@ -146,3 +146,14 @@ def test_the_hash_is_splitmix64() -> None:
         0xE220A8397B1DCDAF,
         6_457_827_717_110_365_317,
     ]
+
+
+def test_a_sketch_keeps_the_64_words_of_the_smallest_hash() -> None:
+    def splitmix(seed: int) -> int:
+        z = (seed + 0x9E3779B97F4A7C15) % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        return z ^ z >> 31
+
+    words = np.arange(1000, dtype=np.uint32)
+    assert prints.sketch(words).tolist() == sorted(range(1, 1000), key=splitmix)[:64]
