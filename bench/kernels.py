@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -175,16 +175,18 @@ def peak_mib(seconds: int) -> float:
     return float(run.stdout)
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measures, writes the page and the JSON file."""
     parser = argparse.ArgumentParser(prog="scripts/bench kernels")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="where all figures go, too, as one flat object")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the table goes (default: that of the docs)")
     parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus" / "gtzan")
     parser.add_argument("--clips", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    load = os.getloadavg()[0]
     chosen, what = clips(asked.corpus if asked.corpus.is_dir() else None, asked.clips)
     work, versions = dict(WORK), {}
     for name, (package, peer) in PEERS.items():
@@ -192,7 +194,7 @@ def main() -> int:
             work[name] = peer()
             versions[package] = importlib.metadata.version(package)
         except ImportError:
-            print(f"{name}: not installed, skipped (pip install -r bench/peers.txt)", file=sys.stderr)
+            print(f"{name}: not installed, skipped (.venv/bin/pip install -r bench/peers.txt)", file=sys.stderr)
     figures: dict[str, float] = {}
     lines: list[str] = []
     ratios: list[str] = []
@@ -205,29 +207,36 @@ def main() -> int:
     if Path("/proc/self/status").exists():
         figures["peak_30s_mib"], figures["peak_600s_mib"] = peak_mib(30), peak_mib(600)
     about = {
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": f"{processor()}, {os.cpu_count()} cores, load {load:.1f} at the start",
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in ("numpy", "numba", "librosa", "scipy")},
         **versions,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "clips": f"{len(chosen)} {what}, {asked.rounds} rounds",
     }
-    PAGE.write_text(page(lines, ratios, figures, about), encoding="utf-8")
+    asked.page.write_text(page(lines, ratios, figures, about), encoding="utf-8")
     if asked.json:
         asked.json.write_text(json.dumps(about | figures, indent=2) + "\n", encoding="utf-8")
-    print(PAGE.read_text(encoding="utf-8"))
+    print(asked.page.read_text(encoding="utf-8"))
     return 0
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Lower quartile, median, upper quartile; of a single value itself."""
+    low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return low, middle, high
 
 
 def rows(seconds: int, times: dict[str, list[tuple[float, float]]], figures: dict[str, float]) -> list[str]:
     """One line of the table per work; medians also into `figures`."""
     lines = []
     for name, pairs in times.items():
-        cpu, wall = ([pair[i] for pair in pairs] for i in (0, 1))
-        low, middle, high = quantiles(cpu, n=4)
+        low, middle, high = spread([cpu for cpu, _ in pairs])
+        wall = median(wall for _, wall in pairs)
         kind, _, way = name.partition("/")
-        figures[f"{re.sub('[^a-z0-9]+', '_', name)}_{seconds}s_cpu_ms"] = middle
-        lines.append(f"| {seconds} s | {kind}: {way} | {middle:.1f} ({low:.1f}–{high:.1f}) | {median(wall):.1f} |")
+        key = f"{re.sub('[^a-z0-9]+', '_', name)}_{seconds}s"
+        figures[f"{key}_cpu_ms"], figures[f"{key}_wall_ms"] = middle, wall
+        lines.append(f"| {seconds} s | {kind}: {way} | {middle:.1f} ({low:.1f}–{high:.1f}) | {wall:.1f} |")
     return lines
 
 
@@ -238,23 +247,16 @@ def ratio_rows(seconds: int, times: dict[str, list[tuple[float, float]]], figure
         if slow not in times or fast not in times:
             continue
         found = [one[0] / other[0] for one, other in zip(times[slow], times[fast], strict=True)]
-        low, middle, high = quantiles(found, n=4)
-        figures[name if seconds == 30 else f"{name}_{seconds}s"] = middle
-        lines.append(f"| {seconds} s | {slow} / {fast} | {middle:.1f} ({low:.1f}–{high:.1f}) |")
+        low, middle, high = spread(found)
+        key = name if seconds == 30 else f"{name}_{seconds}s"
+        figures[key] = middle
+        lines.append(f"| {seconds} s | `{key}` | {slow} / {fast} | {middle:.1f} ({low:.1f}–{high:.1f}) |")
     return lines
 
 
 def page(lines: list[str], ratios: list[str], figures: dict[str, float], about: dict[str, str]) -> str:
     """The Markdown page the docs link."""
     where = [f"- {name}: {value}" for name, value in about.items()]
-    told = [
-        f"- cold start: a new process's first clip takes {figures['cold_start_cpu_s']:.2f} s of CPU more than the next",
-    ]
-    if "peak_30s_mib" in figures:
-        told.append(
-            f"- peak memory above the samples: {figures['peak_30s_mib']:.0f} MiB for 30 s, "
-            f"{figures['peak_600s_mib']:.0f} MiB for 600 s"
-        )
     return "\n".join(
         [
             "# What describing a clip costs",
@@ -273,14 +275,38 @@ def page(lines: list[str], ratios: list[str], figures: dict[str, float], about: 
             "",
             "How many times our CPU time others take, pair by pair:",
             "",
-            "| clip | ratio | median (quartiles) |",
-            "|---|---|---|",
+            "| clip | figure | ratio | median (quartiles) |",
+            "|---|---|---|---|",
             *ratios,
             "",
-            *told,
+            "## What it means",
+            "",
+            *meanings(figures),
             "",
         ]
     )
+
+
+def meanings(figures: dict[str, float]) -> list[str]:
+    """One sentence for each thing somebody who plans a run wants to know."""
+    clip_ms, segment_ms = figures["everything_own_30s_cpu_ms"], figures["everything_own_3s_cpu_ms"]
+    # a clip of 30 s is described as a whole and in ten segments of 3 s
+    core_hours = 1e6 * (clip_ms + 10 * segment_ms) / 3.6e6
+    told = [
+        f"- The 57 values of a 30 s clip take {figures['classic57_own_30s_cpu_ms']:.1f} ms of one core, "
+        f"{3e4 / figures['classic57_own_30s_cpu_ms']:.0f} times as fast as it plays; librosa, feature by feature, is "
+        f"{3e4 / figures['classic57_librosa_naive_30s_cpu_ms']:.0f} times as fast as it plays.",
+        f"- A million clips of 30 s, each as a whole and in its segments of 3 s, with loudness, are {core_hours:.0f} "
+        "hours of one core, decoding not counted.",
+        f"- Cold start: the first clip of a new process takes {figures['cold_start_cpu_s']:.2f} s of CPU more than "
+        "the next one, imports included.",
+    ]
+    if "peak_30s_mib" in figures:
+        told.append(
+            f"- Peak memory above the samples: {figures['peak_30s_mib']:.0f} MiB for 30 s, "
+            f"{figures['peak_600s_mib']:.0f} MiB for 600 s."
+        )
+    return told
 
 
 def processor() -> str:
