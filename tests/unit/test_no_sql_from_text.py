@@ -62,9 +62,9 @@ def found_in(source: str) -> list[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         given = [*node.args, *(word.value for word in node.keywords)]
         shown = f"{name}({', '.join(map(ast.unparse, given))})"
-        if (name in PARSED and not all(is_text(one) for one in given)) or (
-            name in CONDITION and any(built_text(one, built) for one in given)
-        ):
+        as_sql = name in PARSED and not all(is_text(one) for one in given)
+        as_condition = name in CONDITION and any(built_text(one, built) for one in given)
+        if as_sql or as_condition:
             found.append(shown)
     return found
 
