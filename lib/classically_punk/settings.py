@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,10 @@ class Warehouse(Section):
     """Where the Delta tables and the published models lie."""
 
     root: str = Field("", description="folder of the Delta tables")
+    retention_hours: float = Field(
+        168.0, ge=0, description="clean_warehouse keeps replaced files this long, for readers of old versions [h]"
+    )
+    short_retention: bool = Field(False, description="allow retention_hours below 168, while nobody reads")
 
 
 class Reports(Section):
@@ -177,7 +182,7 @@ class Settings(BaseSettings):
     def writable_folder(self, key: str) -> Path:
         """`folder(key)`, made if it is missing and proven writable. Raises ConfigError."""
         folder = self.folder(key)
-        probe = folder / ".probe"
+        probe = folder / f".probe-{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"")

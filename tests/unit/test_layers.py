@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIB = ROOT / "lib"
 PACKAGE = "classically_punk"
 
-FOUNDATION = {"", "errors", "settings", "genres"}
+FOUNDATION = {"", "errors", "settings", "genres", "atomic"}
 BELOW = {
     "audio": FOUNDATION,
     "features": FOUNDATION | {"audio"},

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
+from classically_punk import atomic
 from classically_punk.errors import PunkError
 from classically_punk.modelling.arrays import Floats, floats
 from classically_punk.modelling.decision import probabilities
@@ -212,10 +211,14 @@ def publish(root: Path, model: PublishedModel) -> Path:
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     content = model.to_json().encode()
+    digest = hashlib.sha256(content).hexdigest()
     target = folder / f"{model.model_id}.json"
-    current = {"model_id": model.model_id, "file": target.name, "sha256": hashlib.sha256(content).hexdigest()}
-    _replace(target, content)
-    _replace(folder / CURRENT, (json.dumps(current, indent=1) + "\n").encode())
+    if _in_force(target) not in (None, digest):
+        # never other content under the name that is in force: until the pointer follows, no digest would fit it
+        target = folder / f"{model.model_id}.{digest[:12]}.json"
+    atomic.replace(target, content)
+    current = {"model_id": model.model_id, "file": target.name, "sha256": digest}
+    atomic.replace(folder / CURRENT, (json.dumps(current, indent=1) + "\n").encode())
     return target
 
 
@@ -225,7 +228,33 @@ def load_current(root: Path) -> PublishedModel:
     Raises PublishedModelError if nothing is published or a file is missing, unreadable, damaged or not the one named.
     """
     pointer = root / FOLDER / CURRENT
-    raw = _object(_read(pointer, f"no model is published there ({pointer.name} is missing)"), str(pointer))
+    told = _read_pointer(pointer)
+    while True:
+        try:
+            return _load(pointer, told)
+        except PublishedModelError:
+            now = _read_pointer(pointer)
+            if now == told:
+                raise
+            told = now  # another model was published meanwhile
+
+
+def _in_force(target: Path) -> str | None:
+    """The SHA-256 of a model's file, if it is whole and the one that `current.json` names."""
+    try:
+        raw = json.loads(target.with_name(CURRENT).read_bytes())
+        found = hashlib.sha256(target.read_bytes()).hexdigest()
+        return found if (raw["file"], raw["sha256"]) == (target.name, found) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_pointer(pointer: Path) -> bytes:
+    return _read(pointer, f"no model is published there ({pointer.name} is missing)")
+
+
+def _load(pointer: Path, told: bytes) -> PublishedModel:
+    raw = _object(told, str(pointer))
     identity, name, expected = (raw.get(key) for key in ("model_id", "file", "sha256"))
     if not isinstance(identity, str) or not isinstance(expected, str) or not isinstance(name, str):
         raise PublishedModelError(str(pointer), "must name model_id, file and sha256")
@@ -383,21 +412,3 @@ def _decode(content: bytes, where: str) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         raise PublishedModelError(where, "is damaged: not UTF-8 text") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside, flush to disk, rename: `path` holds the old content or the new one, whole."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

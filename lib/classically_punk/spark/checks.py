@@ -10,6 +10,9 @@ from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import published_features
 
+SAFE_HOURS = 168.0
+"""How long Delta itself keeps files that a slow reader may still want [h]."""
+
 
 def corpus(settings: Settings) -> None:
     """The corpus is there and has at least one file; a manifest, where one is used, can be read."""
@@ -36,3 +39,11 @@ def protocols(settings: Settings) -> None:
 def reports(settings: Settings) -> None:
     """Reports can be written."""
     settings.writable_folder("reports.root")
+
+
+def retention(settings: Settings) -> None:
+    """Files are kept as long as readers of old versions may need them, or somebody has said that nobody reads."""
+    hours = settings.warehouse.retention_hours
+    if hours < SAFE_HOURS and not settings.warehouse.short_retention:
+        problem = f"{hours:g} is below {SAFE_HOURS:g}: readers may lose files under their hands"
+        raise ConfigError("warehouse.retention_hours", f"{problem}; --warehouse.short_retention=true allows it")

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from classically_punk import atomic
+
 FOLDER = "exhibits"
 
 
@@ -26,10 +28,7 @@ def keep(root: Path, described: DataFrame) -> None:
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
     for row in best.toLocalIterator():
-        place = folder / f"{row['clip_id']}.npz"
-        part = place.with_suffix(".part")
-        part.write_bytes(row["packed"])
-        part.replace(place)
+        atomic.replace(folder / f"{row['clip_id']}.npz", bytes(row["packed"]))
 
 
 def load(root: Path, clip_id: str) -> dict[str, NDArray[Any]] | None:
@@ -44,3 +43,8 @@ def load(root: Path, clip_id: str) -> dict[str, NDArray[Any]] | None:
 def kept(root: Path) -> set[str]:
     """clip_id of every clip whose arrays were kept."""
     return {file.stem for file in (root / FOLDER).glob("*.npz")}
+
+
+def drop(root: Path, clip_id: str) -> None:
+    """Removes the arrays of one clip."""
+    (root / FOLDER / f"{clip_id}.npz").unlink(missing_ok=True)

@@ -90,7 +90,7 @@ def _below(column: Column, root: bytes) -> Column:
 def _plan(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Settings) -> DataFrame:
     """Seen joined with known files, each with an `action`: open, settle (by the walk alone), relabel, gone or same."""
     seen = warehouse.spark.createDataFrame(found, SEEN)
-    known = warehouse.read("files").where(_below(F.col("path_bytes"), root))
+    known = _accounted(warehouse, warehouse.read("files").where(_below(F.col("path_bytes"), root)))
     known = known.select("path_bytes", *(F.col(c).alias(f"known_{c}") for c in known.columns if c != "path_bytes"))
     both = seen.withColumn("here", F.lit(True)).join(known, "path_bytes", "full_outer")
     reader = F.lit(decode.reader_digest(settings.limits, settings.features.whole_clip_s))
@@ -99,11 +99,13 @@ def _plan(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Sett
         & F.col("modified_at").eqNullSafe(F.col("known_modified_at"))
         & F.col("known_reader_digest").eqNullSafe(reader)
         & F.col("known_status").isin("accepted", "rejected")
+        & F.col("known_accounted")
         & ~F.coalesce(F.col("known_reason").isin(*TRANSIENT), F.lit(False))
     )
     same_labels = _equal(F.col, LABELS)
     settled = F.col("reason").isNotNull()
     same_settled = F.col("reason").eqNullSafe(F.col("known_reason")) & F.col("known_status").isin("rejected", "skipped")
+    same_settled = same_settled & F.col("known_accounted")
     withdrawn = F.col("known_reason").eqNullSafe(F.lit("WITHDRAWN"))
     action = (
         F.when(F.col("here").isNull() & (F.col("known_status") == "gone"), "same")
@@ -116,6 +118,18 @@ def _plan(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Sett
         .otherwise("open")
     )
     return both.withColumn("action", action)
+
+
+def _accounted(warehouse: Warehouse, files: DataFrame) -> DataFrame:
+    """Rows of `files` with `accounted`: whether the row of `clips` or `rejects` that they speak of is there.
+
+    `files` is written last, so it always is, unless a table lost a commit: then the file is read again.
+    """
+    clips = warehouse.read("clips").select("clip_id", F.lit(True).alias("in_clips"))
+    rejects = warehouse.read("rejects").select("path", F.lit(True).alias("in_rejects"))
+    there = F.when(F.col("status") == "accepted", F.col("in_clips")).otherwise(F.col("in_rejects")).isNotNull()
+    joined = files.join(clips, "clip_id", "left").join(rejects, "path", "left")
+    return joined.withColumn("accounted", there).drop("in_clips", "in_rejects")
 
 
 def _equal(column: Callable[[str], Column], names: tuple[str, ...]) -> Column:
@@ -283,14 +297,12 @@ def _with_labels(clips: DataFrame, files: DataFrame) -> DataFrame:
 def write_features(warehouse: Warehouse, rows: DataFrame) -> None:
     """Rows of `features`, one set of segments per clip: inserts, replaces, and removes segments that are no more."""
     ids = rows.select("clip_id").distinct()
-    replaced = not warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty()
-    warehouse.merge("features", rows, ("clip_id", "segment"), update=replaced)
-    if not replaced:
-        return
-    stale = warehouse.read("features").join(ids, "clip_id", "left_semi")
-    stale = stale.join(rows.select("clip_id", "segment"), ["clip_id", "segment"], "left_anti")
-    if not stale.isEmpty():
-        warehouse.remove("features", stale.select("clip_id", "segment").localCheckpoint(), ("clip_id", "segment"))
+    known = not warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty()
+    if known:
+        # in one commit: a run that dies after half of it would leave segments that nothing ever removes
+        warehouse.replace("features", rows, ("clip_id", "segment"), whole=("clip_id",))
+    else:
+        warehouse.merge("features", rows, ("clip_id", "segment"), update=False)
 
 
 def _relabel_features(warehouse: Warehouse, clips: DataFrame) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from classically_punk.errors import ConfigError, PunkError
 from classically_punk.settings import Settings, help_text
 from classically_punk.spark import functions
+from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -35,10 +37,20 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
-    spark = session(name)
     run = Run(name, settings)
+    try:
+        with WarehouseLock(root, run.run_id, name) as lock:
+            return _in_session(root, settings, run, work, lock)
+    except ConfigError as error:
+        say(f"error: {error}")
+        return USAGE
+
+
+def _in_session(root: Path, settings: Settings, run: Run, work: Work, lock: WarehouseLock) -> int:
+    spark = session(run.job)
     warehouse = Warehouse(spark, root)
     try:
+        lock.hold_in_engine(spark)
         return _recorded(warehouse.open(run.run_id), settings, run, work)
     except ConfigError as error:
         say(f"error: {error}")

@@ -174,7 +174,7 @@ RUNS = StructType(
         _column("job", STRING, "the job that ran"),
         _column("started_at", TIME, "start [UTC]"),
         _column("ended_at", TIME, "end [UTC]; null while it runs, or if it was killed"),
-        _column("state", STRING, "running, done, gate (finished, but a gate failed) or failed"),
+        _column("state", STRING, "running, done, gate (finished, but a gate failed), failed, or lost (killed)"),
         _column("detail", STRING, "why it failed; null otherwise"),
         _column("versions", MapType(STRING, STRING), "versions of everything that shapes a number"),
         _column("configuration_digest", STRING, "digest of every value of the configuration"),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial, reduce
 from operator import and_
 from pathlib import Path
@@ -25,7 +25,8 @@ from pyspark.sql import functions as F  # noqa: N812  (the field's own name for 
 from pyspark.sql.types import StructType
 
 from classically_punk.errors import ConfigError
-from classically_punk.spark import schemas
+from classically_punk.spark import delta_log, schemas
+from classically_punk.spark.progress import say
 
 SCHEMA = "punk"
 STAGING = "_staging"
@@ -35,6 +36,13 @@ PROPERTIES = {
     "delta.enableDeletionVectors": "false",
     "delta.columnMapping.mode": "none",
     "delta.checkpointPolicy": "classic",
+}
+
+VACUUM = {
+    # the job has asked about short times already
+    "spark.databricks.delta.retentionDurationCheck.enabled": "false",
+    # ten thousand tasks list one folder otherwise
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
 }
 
 
@@ -49,6 +57,7 @@ class Warehouse:
         if run_id is not None:
             self.run_id = run_id
             self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", run_id)
+            self._mend_logs()
         self.spark.sql("CREATE SCHEMA IF NOT EXISTS punk")
         self.at_once(*(partial(self._open_table, name, schema) for name, schema in schemas.tables().items()))
         return self
@@ -69,13 +78,18 @@ class Warehouse:
                 )
             for key, value in PROPERTIES.items():
                 builder = builder.property(key, value)
-        builder.execute()
+        self._retried(builder.execute)  # readers create what is missing too
         present = self.read(name).schema
         missing = [f.name for f in schema.fields if f.name not in present.names]
         if missing:
             raise ConfigError(
                 "warehouse.root", f"table {name} lacks the columns {', '.join(missing)}: made by another version"
             )
+
+    def _mend_logs(self) -> None:
+        for name in schemas.tables():
+            for lost in delta_log.mend(self.root / name):
+                say(f"table {name}: took the damaged or dangling {lost} out of its log; the commits are whole")
 
     def path(self, name: str) -> str:
         """Where a table lies, as text."""
@@ -117,6 +131,24 @@ class Warehouse:
         def commit() -> None:
             merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(aligned.alias("s"), matched)
             (merge.whenMatchedUpdateAll() if update else merge).whenNotMatchedInsertAll().execute()
+
+        self._retried(commit)
+
+    def replace(self, name: str, rows: DataFrame, key: Sequence[str], whole: Sequence[str]) -> None:
+        """Makes `rows` the only rows of their `whole` (a part of the key), in one commit; keys are unique there.
+
+        Rows with a new key are inserted, known ones replaced, and those that `rows` no longer has are deleted.
+        """
+        aligned = self._aligned(name, rows)
+        values: dict[str, str | Column] = {c: F.col(f"s.{c}") for c in aligned.columns}
+
+        def commit() -> None:
+            known = self.read(name).join(aligned.select(*whole).distinct(), list(whole), "left_semi").select(*key)
+            over = known.join(aligned.select(*key), list(key), "left_anti").withColumn("over", F.lit(True))
+            source = aligned.withColumn("over", F.lit(False)).unionByName(over, allowMissingColumns=True)
+            merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(source.alias("s"), _same(key))
+            merge = merge.whenMatchedDelete("s.over").whenMatchedUpdate(set=values)
+            merge.whenNotMatchedInsert(values=values).execute()
 
         self._retried(commit)
 
@@ -167,13 +199,30 @@ class Warehouse:
             )
         )
 
-    def _retried(self, commit: Callable[[], None]) -> None:
+    def vacuum(self, name: str, hours: float) -> None:
+        """Deletes files of the table that no version of the last `hours` names: left by killed runs, or replaced."""
+        with self._configured(VACUUM):
+            DeltaTable.forPath(self.spark, self.path(name)).vacuum(hours)
+
+    @contextmanager
+    def _configured(self, values: Mapping[str, str]) -> Iterator[None]:
+        before = {key: self.spark.conf.get(key, None) for key in values}
+        for key, value in values.items():
+            self.spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            for key, was in before.items():
+                self.spark.conf.unset(key) if was is None else self.spark.conf.set(key, was)
+
+    def _retried(self, commit: Callable[[], object]) -> None:
         """Runs a commit again where another writer was first: Delta's optimistic concurrency expects writers to."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return commit()
+                commit()
+                return
             except (PySparkException, Py4JJavaError) as error:
-                if "Concurrent" not in str(error) or attempt == ATTEMPTS:
+                if "concurrent" not in str(error).lower() or attempt == ATTEMPTS:
                     raise
                 time.sleep(random.uniform(0.2, 0.5) * 2**attempt)
 

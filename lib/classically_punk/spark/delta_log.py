@@ -1,0 +1,67 @@
+"""Checkpoints of a Delta log that are missing or damaged: taken away, since the commits tell the same.
+
+A checkpoint is a summary, and `_last_checkpoint` a hint to it: both may go without loss. A hint to a checkpoint that is
+not there stops delta-rs, a checkpoint of which half is there stops every reader. Only `tables` calls this.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+
+HINT = "_last_checkpoint"
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
+_COMMIT = re.compile(r"(\d{20})\.json")
+
+
+def mend(table: Path) -> list[str]:
+    """The folder of a local Delta table -> names of what was taken out of its log, mostly none.
+
+    A damaged checkpoint stays where the commits before it are gone too, since only it could be repaired by hand then.
+    """
+    log = table / "_delta_log"
+    names = [file.name for file in log.iterdir()] if log.is_dir() else []
+    checkpoints = sorted((int(match[1]) for name in names if (match := _CHECKPOINT.fullmatch(name))), reverse=True)
+    commits = {int(match[1]) for name in names if (match := _COMMIT.fullmatch(name))}
+    gone: list[str] = []
+    for at, version in enumerate(checkpoints):
+        if _is_whole(log / _name(version)):
+            break
+        before = next((v for v in checkpoints[at + 1 :] if _is_whole(log / _name(v))), -1)
+        if set(range(before + 1, version + 1)) <= commits:
+            gone.append(_name(version))
+    if HINT in names and _hinted(log / HINT) not in set(checkpoints) - {int(name[:20]) for name in gone}:
+        gone.append(HINT)
+    for name in gone:
+        _take_away(log, name)
+    return gone
+
+
+def _name(version: int) -> str:
+    return f"{version:020d}.checkpoint.parquet"
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        parquet.read_metadata(checkpoint)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
+
+
+def _hinted(hint: Path) -> int:
+    """The version that the hint names, or -1 where it names none."""
+    try:
+        told = json.loads(hint.read_text(encoding="utf-8"))
+        return int(told["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1
+
+
+def _take_away(log: Path, name: str) -> None:
+    for each in (name, f".{name}.crc"):  # Hadoop's checksum of it lies beside
+        (log / each).unlink(missing_ok=True)
