@@ -25,6 +25,13 @@ RATE = 22_050
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The session that the jobs would get from spark-submit."""
+    session = configured()
+    yield session
+    session.stop()
+
+
+def configured() -> SparkSession:
+    """A session as `conf/spark/local.conf` describes it."""
     os.environ["PYSPARK_PYTHON"] = sys.executable  # the workers' interpreter, whatever python3 is on the path
     builder = SparkSession.builder.appName("tests")
     for line in (ROOT / "conf/spark/local.conf").read_text().splitlines():
@@ -32,9 +39,7 @@ def spark() -> Iterator[SparkSession]:
             key, value = line.split(None, 1)
             builder = builder.config(key, value.strip())
     builder = builder.config("spark.executorEnv.PYTHONPATH", str(ROOT / "tests/spark/poison"))
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
+    return builder.getOrCreate()
 
 
 def forget_tables(spark: SparkSession) -> None:

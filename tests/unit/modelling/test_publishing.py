@@ -49,7 +49,7 @@ for kill in range(int(sys.argv[4])):
     seen = now
 print(int(seen))
 """
-"""Forks publishers and kills each with SIGKILL at a random moment; what is in force after it must be whole, no older."""
+"""Forks publishers and kills each with SIGKILL at a random moment; what is in force after it is whole and no older."""
 
 
 def start(program: str, root: Path, *words: object) -> subprocess.Popen[str]:
