@@ -3,8 +3,8 @@
 Cheap trials run in one long-lived session: the run is cut off just before or just after a random write (from then on
 none of its threads writes), or its Python workers get SIGKILL, and it is run again in the same JVM. Real trials give
 the job to spark-submit and kill its process tree at a random moment after its start. Some of the runs again are cut
-off too. After every cut: all tables open in delta-rs, no key twice. After every run to the end: keys and values as in an
-undisturbed run. Every trial is a line of JSON on standard output; the sums come last.
+off too. After every cut: all tables open in delta-rs, no key twice. After every run to the end: keys and values as in
+an undisturbed run. Every trial is a line of JSON on standard output; the sums come last.
 """
 
 from __future__ import annotations
