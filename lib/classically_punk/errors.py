@@ -7,12 +7,26 @@ starts, in one line. Every error survives pickling: `args` are the constructor's
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
 from typing import ClassVar
 
+_USER_OF_A_URI = re.compile(r"(?<=:/)(/?)[^/?#\s'\"]*@")  # a path library leaves one slash of the two
+_SECRET_OF_A_QUERY = re.compile(
+    r"([?&][^=&\s]*(?:secret|passw|token|key|signature|credential)[^=&\s]*=)[^&#\s'\"]+", re.IGNORECASE
+)
+
+
+def redacted(text: str) -> str:
+    """Text without the secrets of its URIs: user, password, and what a query calls key, token or secret become ***."""
+    return _SECRET_OF_A_QUERY.sub(r"\1***", _USER_OF_A_URI.sub(r"\1***@", text))
+
 
 class PunkError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose; told without the secrets of the URIs it names."""
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class ConfigError(PunkError):
@@ -23,7 +37,7 @@ class ConfigError(PunkError):
         self.where, self.problem = where, problem
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.problem}"
+        return redacted(f"{self.where}: {self.problem}")
 
 
 class GateError(PunkError):

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from classically_punk.errors import ConfigError
+from classically_punk.errors import ConfigError, redacted
 
 COMMAND_LINE = "command line"
 
@@ -158,8 +158,8 @@ class Settings(BaseSettings):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of every value, 16 hex digits: says whether two runs were configured alike."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """SHA-256 of every value but passwords, 16 hex digits: says whether two runs were configured alike."""
+        text = redacted(json.dumps(self.model_dump(mode="json"), sort_keys=True))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def need(self, key: str) -> str:

@@ -48,3 +48,21 @@ def test_a_config_error_names_the_place_and_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(ConfigError("corpus.root", "/music is not a folder")))
     assert str(error) == "corpus.root: /music is not a folder"
     assert not isinstance(error, ClipError)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("s3://AKIA:wJalr/x@bucket/a", "s3://AKIA:wJalr/x@bucket/a"),  # a slash in a URI's password is written %2F
+        ("s3://AKIA:wJalr%2Fx@bucket/a", "s3://***@bucket/a"),
+        ("'https://ghp_token@host/x' is wrong", "'https://***@host/x' is wrong"),
+        ("ftp://u:p@ss@host/x and s3://v:w@b", "ftp://***@host/x and s3://***@b"),
+        ("s3://b/a?region=eu&secret_key=abc&x=1", "s3://b/a?region=eu&secret_key=***&x=1"),
+        ("https://h/x?X-Amz-Signature=0af&y=2", "https://h/x?X-Amz-Signature=***&y=2"),
+        ("/music/a@b/c?.wav has 3 keys", "/music/a@b/c?.wav has 3 keys"),
+    ],
+)
+def test_secrets_of_uris_are_never_told(text: str, told: str) -> None:
+    assert errors.redacted(text) == told
+    assert str(ConfigError("corpus.root", text)) == f"corpus.root: {told}"
+    assert str(errors.PunkError(text)) == told

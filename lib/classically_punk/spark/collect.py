@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from classically_punk.errors import ConfigError
+from classically_punk.errors import ConfigError, redacted
 from classically_punk.features import catalogue
 from classically_punk.modelling import published
 from classically_punk.reporting.findings import (
@@ -46,7 +46,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
     found = Findings(
         run_id=run.run_id,
         started_at=_text(run.started_at),
-        corpus_root=settings.corpus.root,
+        corpus_root=redacted(settings.corpus.root),
         feature_set=catalogue.feature_set_id("punk", settings.features.segment_s),
         counts=_counts(warehouse, clips),
         decoder="; ".join(sorted(r["decoder"] for r in clips.select("decoder").distinct().collect() if r["decoder"])),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from classically_punk.errors import ConfigError, PunkError
+from classically_punk.errors import ConfigError, PunkError, redacted
+from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings, help_text
 from classically_punk.spark import functions
 from classically_punk.spark.lock import WarehouseLock
@@ -56,7 +57,8 @@ def _in_session(root: Path, settings: Settings, run: Run, work: Work, lock: Ware
         say(f"error: {error}")
         return USAGE
     except Exception:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
-        traceback.print_exc()
+        for line in traceback.format_exc().rstrip().split("\n"):
+            print(visible(redacted(line)), file=sys.stderr)
         return UNEXPECTED
     finally:
         spark.stop()
@@ -74,7 +76,7 @@ def _recorded(warehouse: Warehouse, settings: Settings, run: Run, work: Work) ->
         work(warehouse, settings, run)
     except BaseException as error:
         warehouse.drop_staged()
-        run.record(warehouse, "failed", f"{type(error).__name__}: {error}"[:500])
+        run.record(warehouse, "failed", redacted(f"{type(error).__name__}: {error}")[:500])
         raise
     run.record(warehouse, "gate" if run.failed_gates else "done", "; ".join(run.failed_gates) or None)
     say(f"run {run.run_id} {'failed a gate' if run.failed_gates else 'done'}")

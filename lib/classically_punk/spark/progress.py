@@ -10,13 +10,19 @@ from contextlib import contextmanager
 
 from pyspark import SparkContext
 
+from classically_punk.errors import redacted
+from classically_punk.reporting.text import visible
+
 EVERY_S = {True: 0.5, False: 10.0}
 
 
 def say(text: str) -> None:
-    """One line for whoever watches the run; results go to tables, never here."""
+    """One line for whoever watches the run; results go to tables, never here.
+
+    Whatever names the text holds, it stays one line, moves no cursor and tells no password.
+    """
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{clear}punk: {text}", file=sys.stderr, flush=True)
+    print(f"{clear}punk: {visible(redacted(text))}", file=sys.stderr, flush=True)
 
 
 @contextmanager
