@@ -1,4 +1,5 @@
 """What can be checked of a configuration before Spark starts; each raises ConfigError."""
+# ruff: noqa: PTH118 (paths are bytes here: names need not be text, which pathlib insists on)
 
 from __future__ import annotations
 
@@ -7,20 +8,49 @@ from pathlib import Path
 
 from classically_punk.audio import inventory, labels
 from classically_punk.errors import ConfigError
+from classically_punk.modelling import published
 from classically_punk.settings import Settings
-from classically_punk.spark import published_features
+from classically_punk.spark import exhibits, published_features, schemas
+from classically_punk.spark.tables import STAGING
+
+WRITTEN = {
+    "warehouse.root": {*schemas.tables(), STAGING, exhibits.FOLDER, published.FOLDER},
+    "reports.root": {"plots"},
+}
+"""Folders of the project's own, in which nothing else may lie."""
 
 SAFE_HOURS = 168.0
 """How long Delta itself keeps files that a slow reader may still want [h]."""
 
 
 def corpus(settings: Settings) -> None:
-    """The corpus is there and has at least one file; a manifest, where one is used, can be read."""
+    """The corpus is there, apart from what is written, and has a file; a manifest, where one is used, can be read."""
     root = os.fsencode(settings.folder("corpus.root"))
+    _apart(root, settings)
     if next(inventory.walk(root), None) is None:
         raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
     if settings.corpus.labels == "manifest":
         labels.read_manifest(Path(settings.need("corpus.manifest")), root)
+
+
+def _apart(root: bytes, settings: Settings) -> None:
+    """What is written neither lies in the corpus, to be read as music, nor is the corpus among what is cleaned up.
+
+    Refused, not skipped: another run, with another warehouse, would read it all the same.
+    """
+    real = os.path.realpath(root)
+    for key in ("warehouse.root", "reports.root"):
+        section, name = key.split(".")
+        if not getattr(getattr(settings, section), name):
+            continue
+        folder = os.path.realpath(os.fsencode(settings.folder(key)))
+        if inventory.is_below(folder, real):
+            told = inventory.path_text(folder)
+            raise ConfigError(key, f"{told} lies in corpus.root {inventory.path_text(root)}: it would be read as music")
+        within = os.path.relpath(real, folder).split(b"/")[0]
+        if within not in (b"..", b".") and os.fsdecode(within) in WRITTEN[key]:
+            told = inventory.path_text(os.path.join(folder, within))
+            raise ConfigError("corpus.root", f"{inventory.path_text(root)} lies in {told}, whose files come and go")
 
 
 def published_csv(settings: Settings) -> None:
