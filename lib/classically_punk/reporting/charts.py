@@ -19,12 +19,13 @@ from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Pt
 
-from classically_punk.reporting.text import visible
+from classically_punk.reporting.text import short
 
 EPOCH = datetime(2000, 1, 1)  # one fixed time in every file, so that the same findings give the same bytes
 SMALLEST = Pt(14)
 LYING = 12  # up to so many genres the bars lie and carry their figures; more genres stand side by side
 EACH = 32  # up to so many genres every name stands on the axis
+LONGEST = 255  # characters of a name; a cell of the workbook takes 32 767 and drops what is longer
 FILLS = ("8FB8DE", "F0B27A", "A9CCA4")
 INK = "22262C"
 
@@ -50,7 +51,7 @@ def add_chart(
     labels: bool = True,
 ) -> Any:
     """A bar chart (left, top, width, height) of the given series; `axis` names quantity and unit, `share` fixes 0-1."""
-    names = [visible(name) for name in categories]
+    names = [short(name, LONGEST) for name in categories]
     data = cast(Any, CategoryChartData)(number_format=number_format)
     data.categories = names
     for one in series:

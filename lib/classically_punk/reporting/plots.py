@@ -5,6 +5,7 @@ Every quantity has its unit on the axis; genres keep one colour and stand in one
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +197,9 @@ def write_plots(findings: Findings, folder: Path) -> list[Plot]:
         if figure is None:
             return
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+        with warnings.catch_warnings():  # a sign that the font lacks is drawn as a box: no news for the log
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            figure.savefig(path, dpi=DPI, metadata={"Software": None})
         plots.append(Plot(kind, subject, path, caption))
 
     for number, (family, columns) in enumerate(by_family(findings.features).items(), start=1):

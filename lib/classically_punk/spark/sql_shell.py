@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from classically_punk.errors import PunkError
+from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings
 from classically_punk.spark import functions
 from classically_punk.spark.jobs import DONE, UNEXPECTED, USAGE, session
@@ -101,9 +104,19 @@ def _answer(spark: SparkSession, statement: str) -> bool:
     try:
         result = spark.sql(statement)
         if result.columns:
-            result.show(ROWS, truncate=False)
+            _show(result)
     except PySparkException as error:
-        first = str(error).strip().splitlines()[0]
+        first = str(error).strip().split("\n")[0]
         say(f"error: {first}")
         return False
     return True
+
+
+def _show(result: DataFrame) -> None:
+    """Prints rows as a table; what a name holds beside text is escaped, and what the terminal lacks as well."""
+    table = io.StringIO()
+    with redirect_stdout(table):
+        result.show(ROWS, truncate=False)
+    text = "\n".join(visible(line) for line in table.getvalue().split("\n"))
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)

@@ -16,6 +16,9 @@ from classically_punk.errors import ClipError, unforeseen
 from classically_punk.features import warm
 from classically_punk.settings import Limits
 
+DETAIL = 500
+"""Characters of a reject's detail that are kept."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -109,4 +112,5 @@ def _decoder(limits: Limits, whole_clip_s: float) -> IsolatedDecoder:
 
 
 def _reject(error: ClipError, stage: str) -> dict[str, Any]:
-    return {"reason": error.code, "detail": str(error)[:500], "stage": stage}
+    told = str(error)[:DETAIL].encode("utf-8", "backslashreplace").decode()  # a lone surrogate would end the task
+    return {"reason": error.code, "detail": told[:DETAIL], "stage": stage}
