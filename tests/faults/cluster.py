@@ -79,6 +79,11 @@ class Cluster:
         below = [pid for daemon in self.daemons for pid in descendants(daemon.pid)]
         return [pid for pid in below if "pyspark.daemon" in command(pid)]
 
+    def decoders(self) -> list[int]:
+        """Children that decode for the Python workers."""
+        below = [pid for daemon in self.daemons for pid in descendants(daemon.pid)]
+        return [pid for pid in below if "classically_punk.audio.child" in command(pid)]
+
     def kill_worker(self, at: int) -> None:
         """SIGKILL to a worker daemon; what it had started ends with it."""
         daemon = self.daemons.pop(at)

@@ -164,6 +164,23 @@ def test_python_workers_killed(place: Place) -> None:
     place.check()
 
 
+def test_decoders_killed(place: Place) -> None:
+    """A decoder that is killed from outside is asked again: no healthy file becomes a reject."""
+
+    def hunt(job: Job) -> None:
+        while job.process.poll() is None and not send(place.cluster.decoders()):
+            time.sleep(0.05)
+
+    job = place.submit()
+    try:
+        job.wait_for("describe …")
+        hunt(job)
+        assert job.wait() == 0, job.text[-3000:]
+    finally:
+        job.kill()
+    place.check()
+
+
 def test_killed_between_training_and_publishing(place: Place) -> None:
     """The whole chain: a reader of the published model sees none or a whole one, at the end the one of `models`."""
     over = threading.Event()

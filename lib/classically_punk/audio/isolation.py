@@ -55,6 +55,10 @@ REJECTS: Final[dict[str, type[ClipError]]] = {
 }
 
 
+class _DecoderKilledError(DecoderCrashError):
+    """SIGKILL, which no decoder sends itself: the file may well be innocent."""
+
+
 class IsolatedDecoder:
     """`decode_file` and `decode_content` of `decode`, in a child. One file at a time; threads wait for each other.
 
@@ -112,20 +116,27 @@ class IsolatedDecoder:
     def _ask(self, request: dict[str, Any], content: int | None) -> Decoded:
         with self._lock:
             try:
-                self._send(request, content)
-                received = receive(self._channel, self._limits.max_decode_s + self._grace())
-            except TimeoutError:
-                self._end()
-                raise DecodeTimeoutError(f"not decoded within {self._limits.max_decode_s:g} s") from None
-            except ConnectionError:
-                raise self._death() from None
-            except (OSError, ValueError) as error:
-                self._end()
-                raise DecoderCrashError(f"the decoder broke off: {error}") from None
-            self._answered = True
-            if received is None:
-                raise self._death()
-            return self._decoded(*received)
+                return self._ask_once(request, content)
+            except _DecoderKilledError:
+                # by somebody, or by a system short of memory: a healthy file must not be lost to that
+                return self._ask_once(request, content)
+
+    def _ask_once(self, request: dict[str, Any], content: int | None) -> Decoded:
+        try:
+            self._send(request, content)
+            received = receive(self._channel, self._limits.max_decode_s + self._grace())
+        except TimeoutError:
+            self._end()
+            raise DecodeTimeoutError(f"not decoded within {self._limits.max_decode_s:g} s") from None
+        except ConnectionError:
+            raise self._death() from None
+        except (OSError, ValueError) as error:
+            self._end()
+            raise DecoderCrashError(f"the decoder broke off: {error}") from None
+        self._answered = True
+        if received is None:
+            raise self._death()
+        return self._decoded(*received)
 
     def _send(self, request: dict[str, Any], content: int | None) -> None:
         """To a living child: one that died in peace, between two files, is not the next one's fault."""
@@ -181,6 +192,8 @@ class IsolatedDecoder:
         self._end()
         if status in (-signal.SIGXCPU, -signal.SIGALRM):
             return DecodeTimeoutError(f"not decoded within {self._limits.max_decode_s:g} s")
+        if status == -signal.SIGKILL:
+            return _DecoderKilledError("the decoder was ended by SIGKILL")
         if status < 0:
             return DecoderCrashError(f"the decoder was ended by {signal.Signals(-status).name}")
         return DecoderCrashError(f"the decoder ended with status {status}")

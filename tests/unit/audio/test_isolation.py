@@ -220,6 +220,17 @@ def test_a_child_that_died_between_two_files_is_not_the_next_files_fault(clip: b
         same(decoder.decode_file(clip), before)
 
 
+def test_a_child_killed_from_outside_costs_no_file(clip: bytes, tmp_path: Path) -> None:
+    once = tmp_path / "killed"
+    poison = Path(os.fsdecode(clip)).with_name("poison.wav")
+    poison.write_bytes(Path(os.fsdecode(clip)).read_bytes())
+    what = f"if not os.path.exists({str(once)!r}): open({str(once)!r}, 'x'); os.kill(os.getpid(), signal.SIGKILL)"
+    with poisoned(what) as decoder:
+        decoded = decoder.decode_file(bytes(poison))
+    assert once.exists()
+    assert decoded.clip_id == decode.decode_file(bytes(poison), LIMITS).clip_id
+
+
 def test_threads_share_one_decoder(decoder: IsolatedDecoder, tmp_path: Path) -> None:
     chance = np.random.default_rng(4)
     paths = [bytes(wav_file(tmp_path / f"{i}.wav", 0.1 * chance.standard_normal(22_050 + i))) for i in range(8)]
