@@ -124,6 +124,22 @@ def test_driver_and_jvm_killed(place: Place) -> None:
     place.check()
 
 
+def test_killed_while_it_makes_the_tables(place: Place) -> None:
+    job = place.submit()
+    try:
+        until = time.monotonic() + 120
+        while not (place.warehouse / "files" / "_delta_log").exists() and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(place.dice.uniform(0, 0.3))
+        send(job.tree())
+        job.wait()
+    finally:
+        job.kill()
+    check_between(place.warehouse)
+    place.to_the_end()
+    place.check()
+
+
 def test_jvm_killed_under_its_driver(place: Place) -> None:
     place.disturbed(lambda job: send([job.process.pid]))
     place.to_the_end()

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from classically_punk.spark.delta_log import HINT, mend
+from classically_punk.spark.delta_log import HINT, mend, take_away_unborn
 
 
 @pytest.fixture
@@ -68,3 +68,28 @@ def test_what_the_commits_no_longer_tell_is_not_taken_away(table: Path) -> None:
     new.write_bytes(new.read_bytes()[:700])
     assert mend(table) == []
     assert new.exists()
+
+
+@pytest.mark.parametrize(
+    "left", [[], ["_staged_commits/"], ["_staged_commits/", ".0.json.x.tmp", "..0.json.x.tmp.crc"]]
+)
+def test_a_table_that_was_never_made_is_taken_away(tmp_path: Path, left: list[str]) -> None:
+    log = tmp_path / "table" / "_delta_log"
+    log.mkdir(parents=True)
+    for name in left:
+        (log / name).mkdir() if name.endswith("/") else (log / name).write_bytes(b"{")
+    assert take_away_unborn(tmp_path / "table")
+    assert not (tmp_path / "table").exists()
+
+
+def test_a_table_and_other_peoples_files_are_never_taken_away(table: Path, tmp_path: Path) -> None:
+    assert not take_away_unborn(table)
+    assert rows(table) == list(range(7))
+    other = tmp_path / "other"
+    (other / "_delta_log").mkdir(parents=True)
+    (other / "song.wav").write_bytes(b"RIFF")
+    assert not take_away_unborn(other)
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "song.wav").write_bytes(b"RIFF")
+    assert not take_away_unborn(tmp_path / "music")
+    assert (other / "song.wav").exists()

@@ -1,4 +1,4 @@
-"""Checkpoints of a Delta log that are missing or damaged: taken away, since the commits tell the same.
+"""What a kill can leave in a Delta log and Delta does not get over: taken away, since the commits tell the same.
 
 A checkpoint is a summary, and `_last_checkpoint` a hint to it: both may go without loss. A hint to a checkpoint that is
 not there stops delta-rs, a checkpoint of which half is there stops every reader. Only `tables` calls this.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,6 +40,22 @@ def mend(table: Path) -> list[str]:
     for name in gone:
         _take_away(log, name)
     return gone
+
+
+def take_away_unborn(table: Path) -> bool:
+    """The folder of a table whose first commit never came: removed, or Delta refuses to make a table there.
+
+    Only a folder that holds nothing but the beginnings of a log goes; whatever else lies there is not ours.
+    """
+    log = table / "_delta_log"
+    if not log.is_dir() or [file.name for file in table.iterdir()] != [log.name]:
+        return False
+    if not all(file.name.startswith(".") or file.name == "_staged_commits" for file in log.iterdir()):
+        return False
+    if any(log.glob("_staged_commits/*")):
+        return False
+    shutil.rmtree(table)
+    return True
 
 
 def _name(version: int) -> str:

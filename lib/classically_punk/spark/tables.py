@@ -88,6 +88,8 @@ class Warehouse:
 
     def _mend_logs(self) -> None:
         for name in schemas.tables():
+            if delta_log.take_away_unborn(self.root / name):
+                say(f"table {name}: its making was cut off; it is made anew")
             for lost in delta_log.mend(self.root / name):
                 say(f"table {name}: took the damaged or dangling {lost} out of its log; the commits are whole")
 
