@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 import pyspark
-from tests.faults.processes import command, descendants, send
+from tests.faults.processes import born, command, descendants, send, still
 
 HOME = Path(pyspark.__file__).parent
 
@@ -87,24 +86,24 @@ class Cluster:
     def kill_worker(self, at: int) -> None:
         """SIGKILL to a worker daemon; what it had started ends with it."""
         daemon = self.daemons.pop(at)
-        below = descendants(daemon.pid)
+        below = {pid: born(pid) for pid in descendants(daemon.pid)}
         send([daemon.pid])
         daemon.wait(30)
         until = time.monotonic() + 20
-        while any(command(pid) for pid in below) and time.monotonic() < until:
+        while still(below) and time.monotonic() < until:
             time.sleep(0.2)
-        send([pid for pid in below if "spark" in command(pid)])
+        send(still(below))
 
     def stop(self) -> None:
         for process in [*self.daemons, *([self.master] if self.master else [])]:
-            below = descendants(process.pid)
-            send([process.pid], signal.SIGTERM)
+            below = {pid: born(pid) for pid in descendants(process.pid)}
+            process.terminate()
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
-                send([process.pid])
+                process.kill()
                 process.wait(20)
-            send([pid for pid in below if "spark" in command(pid)])
+            send(still(below))
 
     def __exit__(self, *error: object) -> None:
         self.stop()

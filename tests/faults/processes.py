@@ -22,6 +22,19 @@ def command(pid: int) -> str:
         return ""
 
 
+def born(pid: int) -> str:
+    """When a process began, in ticks; nothing where it is gone. Numbers are given out again, so that both name it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def still(known: dict[int, str]) -> list[int]:
+    """Those of the processes {number: born} that are there and the same as then."""
+    return [pid for pid, when in known.items() if when and born(pid) == when]
+
+
 def descendants(pid: int) -> list[int]:
     """Every living process below `pid`, parents first."""
     below: dict[int, list[int]] = {}
@@ -64,6 +77,7 @@ class Job:
             self.process = subprocess.Popen(
                 line, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )
+        self.known: dict[int, str] = {}
 
     @property
     def text(self) -> str:
@@ -71,16 +85,18 @@ class Job:
 
     def tree(self, wanted: Callable[[str], bool] = lambda line: True) -> list[int]:
         """The JVM (which spark-submit becomes) and all below it whose command line is `wanted`."""
-        everything = [self.process.pid, *descendants(self.process.pid)]
-        return [pid for pid in everything if wanted(command(pid))]
+        if self.process.poll() is None:
+            for pid in (self.process.pid, *descendants(self.process.pid)):
+                self.known[pid] = born(pid)
+        return [pid for pid in still(self.known) if wanted(command(pid))]
 
     def python(self) -> list[int]:
         """The driver's Python."""
-        return [pid for pid in descendants(self.process.pid) if "jobs/" in command(pid) and "java" not in command(pid)]
+        return self.tree(lambda line: "jobs/" in line and "java" not in line)
 
     def workers(self) -> list[int]:
         """Python workers of a local session."""
-        return [pid for pid in descendants(self.process.pid) if "pyspark.daemon" in command(pid)]
+        return self.tree(lambda line: "pyspark.daemon" in line)
 
     def wait_for(self, text: str, seconds: float = 180) -> bool:
         """Waits until the job has said `text`; False where it ended before."""
@@ -90,7 +106,8 @@ class Job:
                 return True
             if self.process.poll() is not None:
                 return False
-            time.sleep(0.05)
+            self.tree()
+            time.sleep(0.1)
         raise TimeoutError(f"never said {text!r}:\n{self.text[-2000:]}")
 
     def wait(self, seconds: float = 300) -> int:
@@ -98,6 +115,5 @@ class Job:
 
     def kill(self) -> None:
         """Ends all of it, whatever it was doing."""
-        tree = self.tree()
-        send(tree)
+        send(self.tree())
         self.process.wait(60)
