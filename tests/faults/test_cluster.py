@@ -294,7 +294,7 @@ def test_leftovers_of_dead_runs(place: Place) -> None:
     assert not list((place.warehouse / "published").glob(".*"))
     assert not (place.warehouse / "exhibits" / f"{'0' * 64}.npz").exists()
     assert "running" not in {row["state"] for row in table(place.warehouse, "runs")}
-    for name in TABLES:
+    for name in set(TABLES) - {"runs"}:  # whose row of this run came after
         named = {Path(uri).name for uri in DeltaTable(str(place.warehouse / name)).file_uris()}
         assert {file.name for file in (place.warehouse / name).glob("*.parquet")} == named
 
