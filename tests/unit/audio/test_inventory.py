@@ -1,10 +1,12 @@
 """The walk: every file once, whatever its name, in the order of its bytes, and nothing that hangs or loops."""
-# ruff: noqa: PTH101, PTH103, PTH116, PTH120, PTH123, PTH211 (paths are bytes here: names need not be text)
+# ruff: noqa: PTH101, PTH103, PTH106, PTH108, PTH116, PTH120, PTH123, PTH211 (paths are bytes here: names need not be text)
 
 from __future__ import annotations
 
 import os
+import pickle
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,14 @@ ODD_NAMES = [
     b"'\"<b>.wav",
     b"-rf",
     b"x" * 255,
+    b"carriage\rreturn\r\n.wav",
+    b"tab\t.wav",
+    b"\x1b[2J.wav",
+    "\u202ewav.exe".encode(),
+    b"\n",
+    b"\xff",
+    b"~",
+    b"...",
 ]
 
 
@@ -163,15 +173,115 @@ def test_a_folder_that_cannot_be_listed_is_one_unreadable_entry(root: bytes) -> 
     assert "too long" in (found[0].detail or "")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission_is_unreadable(root: bytes) -> None:
-    os.chmod(put(root + b"/rock/a.wav"), 0)
-    put(root + b"/closed/a.wav")
-    os.chmod(root + b"/closed", 0)
-    try:
-        assert names(root) == [(b"closed", "UNREADABLE"), (b"rock/a.wav", "UNREADABLE")]
-    finally:
-        os.chmod(root + b"/closed", 0o700)
+def as_nobody(root: bytes) -> list[tuple[bytes, str | None]]:
+    """`names(root)` as a user who may do little: in a child process, which root can turn into one."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  (another process)
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65_534)
+                os.setuid(65_534)
+            os.write(writer, pickle.dumps(names(root)))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        content = told.read()
+    os.waitpid(child, 0)
+    return list(pickle.loads(content))
+
+
+def test_no_permission_is_unreadable() -> None:
+    with tempfile.TemporaryDirectory() as made:  # tmp_path lies in folders that others may not enter
+        root = os.fsencode(made) + b"/corpus"
+        put(root + b"/open/b.wav")
+        os.chmod(put(root + b"/open/a.wav"), 0)
+        for folder, mode in ((b"closed", 0), (b"listed only", 0o644)):
+            put(root + b"/" + folder + b"/a.wav")
+            os.chmod(root + b"/" + folder, mode)
+        os.chmod(made, 0o755)
+        try:
+            assert as_nobody(root) == [
+                (b"closed", "UNREADABLE"),
+                (b"listed only/a.wav", "UNREADABLE"),
+                (b"open/a.wav", "UNREADABLE"),
+                (b"open/b.wav", None),
+            ]
+        finally:
+            for folder in (b"closed", b"listed only"):
+                os.chmod(root + b"/" + folder, 0o755)
+
+
+def test_a_file_whose_path_is_too_long_is_unreadable_and_its_neighbours_are_not(root: bytes) -> None:
+    # The folder can be listed by its path, of 4 095 bytes at most, but not every file in it can be named.
+    descriptor, path = os.open(root, os.O_RDONLY), root
+    while len(path) < 3_990:
+        name = b"d" * min(200, 4_000 - len(path))
+        os.mkdir(name, dir_fd=descriptor)
+        below = os.open(name, os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor, path = below, path + b"/" + name
+    for name in (b"short.wav", b"l" * 200):
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
+    os.close(descriptor)
+    assert [(found.path, found.reason) for found in walk(root)] == [
+        (path + b"/" + b"l" * 200, "UNREADABLE"),
+        (path + b"/short.wav", None),
+    ]
+
+
+def test_what_vanishes_while_the_walk_goes_on_is_told_and_ends_nothing(
+    root: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (b"a/lost.wav", b"a/stays.wav", b"b/gone.wav", b"c/stays.wav"):
+        put(root + b"/" + name)
+    real = os.scandir
+
+    class Late:
+        """A listing after which a file is removed."""
+
+        def __init__(self, path: bytes) -> None:
+            with real(path) as listing:
+                self.entries = list(listing)
+            if path.endswith(b"/a"):
+                os.unlink(path + b"/lost.wav")
+
+        def __enter__(self) -> list[os.DirEntry[bytes]]:
+            return self.entries
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Late)
+    found = []
+    for entry in walk(root):
+        found.append((entry.path[len(root) + 1 :], entry.reason))
+        if entry.path.endswith(b"a/stays.wav"):
+            os.unlink(root + b"/b/gone.wav")
+            os.rmdir(root + b"/b")
+    assert found == [
+        (b"a/lost.wav", "UNREADABLE"),
+        (b"a/stays.wav", None),
+        (b"b", "UNREADABLE"),
+        (b"c/stays.wav", None),
+    ]
+
+
+def test_folders_named_like_tables_and_hard_links_are_nothing_special(root: bytes) -> None:
+    first = put(root + b"/_delta_log/00000.json")
+    for name in (b"files", b"clips", b"genre=02", b"published"):
+        os.makedirs(root + b"/" + name)
+        os.link(first, root + b"/" + name + b"/part-0.snappy.parquet")
+    assert names(root) == [
+        (b"_delta_log/00000.json", None),
+        (b"clips/part-0.snappy.parquet", None),
+        (b"files/part-0.snappy.parquet", None),
+        (b"genre=02/part-0.snappy.parquet", None),
+        (b"published/part-0.snappy.parquet", None),
+    ]
 
 
 def test_a_file_without_permission_is_told_by_the_system(root: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
