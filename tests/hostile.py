@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 BYTES: tuple[bytes, ...] = (
-    b"<script>alert(1)</script>",
+    b"<script>alert(1)",
+    b"<!-- <svg onload=alert(1)>",
     b'"><img src=x onerror=alert(1)>',
     b"{{7*7}}{% raw %}",
     b'it\'s "quoted" `name`',
     b"'; DROP TABLE punk.files; --",
-    b"=cmd|' /C calc'!A0",
+    b"=HYPERLINK(1)",
     b"+1+cmd",
     b"-rf",
     b"@SUM(A1)",
@@ -42,6 +43,8 @@ BYTES: tuple[bytes, ...] = (
 
 ONLY_IN_A_TABLE: tuple[str, ...] = (
     "../../escaped",
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
     "/etc/passwd",
     "nul\x00byte",
     "lone \udce9 surrogate \ud800",

@@ -7,6 +7,7 @@ in its `userMetadata`. Deletion vectors and column mapping stay off, so that del
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from classically_punk.spark.progress import say
 
 SCHEMA = "punk"
 STAGING = "_staging"
+GLOB = re.compile(r"[\\*?\[\]{}]")
 ATTEMPTS = 6
 THREADS = 4
 PROPERTIES = {
@@ -105,7 +107,8 @@ class Warehouse:
         """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
         place = str(self.root / STAGING / self.run_id / name)
         rows.write.mode("overwrite").parquet(place)
-        return self.spark.read.schema(rows.schema).parquet(place)
+        # a reader takes a place for a pattern: what is one sign of it in the warehouse's own path is escaped
+        return self.spark.read.schema(rows.schema).parquet(GLOB.sub(r"\\\g<0>", place))
 
     def drop_staged(self) -> None:
         """Removes what `staged` put aside."""
