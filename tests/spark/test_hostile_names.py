@@ -93,18 +93,20 @@ def test_every_hostile_name_is_accounted_for(
     assert shown.count("\n") > len(files)
     assert printable(shown.replace("\n", " "))
 
-    # A file that no table accounts for is found out, and the job says so by its exit status.
-    move(make_file(tmp_path / "e", b"new"), root + b"/files/new.wav")
+    # The file that vanished and one that is new would make up for each other in a count: both are told, path by path.
+    new = move(make_file(tmp_path / "e", b"new"), root + b"/files/new\n.wav")
     monkeypatch.setattr(ingest, "_apply", lambda *given: None)
     monkeypatch.setattr(ingest, "seen_files", walk)
     again = Run("ingest_clips", made.settings)
-    assert (
-        jobs._recorded(made.warehouse.open(again.run_id), made.settings, again, ingest.ingest_clips) == jobs.GATE == 3
-    )
+    warehouse_again = made.warehouse.open(again.run_id)
+    assert jobs._recorded(warehouse_again, made.settings, again, ingest.ingest_clips) == jobs.GATE == 3
     seen = run.counts["seen"]
-    assert again.failed_gates == [f"{seen} files seen but {seen - 1} accounted for"]
+    assert again.failed_gates == [
+        f"{seen} files seen but {seen - 1} accounted for, such as {path_text(new)}",
+        f"1 files of the tables not seen, such as {path_text(lost)}",
+    ]
     (row,) = [row for row in table(made, "runs") if row["run_id"] == again.run_id]
-    assert (row["state"], row["detail"]) == ("gate", again.failed_gates[0])
+    assert (row["state"], row["detail"]) == ("gate", "; ".join(again.failed_gates))
 
 
 def make_file(path: Path, content: bytes) -> Path:

@@ -26,6 +26,8 @@ from classically_punk.spark.tables import Warehouse
 
 SKIPPED = ("NOT_REGULAR",)
 """Reasons for which a file is skipped, not rejected: it is no file of the corpus at all."""
+ACCOUNTED = ("accepted", "rejected", "skipped")
+"""What a file that is there may be; one that has gone is `gone`."""
 TRANSIENT = ("UNREADABLE", "CHANGED_DURING_READ", "INTERNAL_ERROR")
 """Reasons that may be gone next time: such files are opened again by every run."""
 WITHOUT_FILES = ("published", "feedback")
@@ -50,9 +52,9 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     say(f"{len(found)} files seen, {run.counts['to_open']} to open, {run.counts['gone']} gone")
     if set(actions) - {"same"}:
         _apply(warehouse, plan, settings, run)
-    warehouse.drop_staged()
     with run.stage("reconcile"):
-        _reconcile(warehouse, root, run, settings)
+        _reconcile(warehouse, plan.where("here").select("path_bytes"), root, run, settings)
+    warehouse.drop_staged()
 
 
 def seen_files(root: bytes, settings: Settings) -> pd.DataFrame:
@@ -330,16 +332,29 @@ def _write_rejects(warehouse: Warehouse, plan: DataFrame, described: DataFrame, 
         warehouse.remove("rejects", over, ("path",))
 
 
-def _reconcile(warehouse: Warehouse, root: bytes, run: Run, settings: Settings) -> None:
-    """Files seen by the walk = accepted + rejected + skipped; a difference fails the run."""
-    here = warehouse.read("files").where(_below(F.col("path_bytes"), root))
-    by_status = {row["status"]: row["count"] for row in here.groupBy("status").count().collect()}
-    found = {status: by_status.get(status, 0) for status in ("accepted", "rejected", "skipped")}
+def _reconcile(warehouse: Warehouse, walked: DataFrame, root: bytes, run: Run, settings: Settings) -> None:
+    """Files seen by the walk = accepted + rejected + skipped, path by path; a difference fails the run.
+
+    Counts alone would not do: a file that was lost and another that is no longer there would make up for each other.
+    """
+    here = warehouse.read("files").where(_below(F.col("path_bytes"), root) & F.col("status").isin(*ACCOUNTED))
+    both = walked.withColumn("seen", F.lit(1)).join(here.select("path_bytes", "status"), "path_bytes", "full_outer")
+    rows = both.groupBy("seen", "status").agg(F.count("*").alias("n"), F.min("path_bytes").alias("first")).collect()
+    found = dict.fromkeys(ACCOUNTED, 0) | {row["status"]: row["n"] for row in rows if row["seen"] and row["status"]}
     run.counts |= found
     seen, accounted = run.counts["seen"], sum(found.values())
-    if seen != accounted:
-        run.gate(f"{seen} files seen but {accounted} accounted for")
+    lost = [bytes(row["first"]) for row in rows if row["status"] is None]
+    if seen != accounted or lost:
+        run.gate(f"{seen} files seen but {accounted} accounted for{_such_as(lost)}")
+    gone = [row for row in rows if row["seen"] is None]
+    if gone:
+        first = [min(bytes(row["first"]) for row in gone)]
+        run.gate(f"{sum(row['n'] for row in gone)} files of the tables not seen{_such_as(first)}")
     if found["rejected"] > settings.limits.max_reject_share * seen:
         share = settings.limits.max_reject_share
         run.gate(f"{found['rejected']} of {seen} files rejected, more than limits.max_reject_share = {share}")
     say(f"{seen} files = {found['accepted']} accepted + {found['rejected']} rejected + {found['skipped']} skipped")
+
+
+def _such_as(paths: list[bytes]) -> str:
+    return f", such as {inventory.path_text(paths[0])}" if paths else ""
