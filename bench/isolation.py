@@ -130,14 +130,9 @@ def large(folder: Path) -> dict[str, Path]:
 @contextmanager
 def session() -> Iterator[object]:
     """Local Spark whose workers' decoders misbehave over files called poison-…"""
-    from pyspark.sql import SparkSession
+    from local_session import local_session
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    builder = SparkSession.builder.appName("isolation")
-    for line in (ROOT / "conf/spark/local.conf").read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            builder = builder.config(*line.split(None, 1))
-    spark = builder.config("spark.executorEnv.PYTHONPATH", str(ROOT / "tests/spark/poison")).getOrCreate()
+    spark = local_session("isolation", **{"spark.executorEnv.PYTHONPATH": str(ROOT / "tests/spark/poison")})
     try:
         yield spark
     finally:

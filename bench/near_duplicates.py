@@ -208,15 +208,9 @@ def cost(sizes: Sequence[int], with_spark: bool) -> tuple[list[str], dict[str, f
 
 
 def _session() -> Any:
-    from pyspark.sql import SparkSession
+    from local_session import local_session
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    builder = SparkSession.builder.appName("near-duplicates")
-    for line in (ROOT / "conf/spark/local.conf").read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            key, value = line.split(None, 1)
-            builder = builder.config(key, value.strip())
-    session = builder.getOrCreate()
+    session = local_session("near-duplicates")
     session.range(1).count()  # the first query of a session pays for warming up
     return session
 

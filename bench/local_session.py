@@ -1,0 +1,24 @@
+"""Local Spark as `conf/spark/local.conf` describes it, for benchmarks that run without spark-submit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def local_session(name: str, **more: str) -> SparkSession:
+    """A session of that name; `more` are further properties (`{"spark.…": value}`)."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # the workers' interpreter, whatever python3 is on the path
+    builder = SparkSession.builder.appName(name)
+    for line in (ROOT / "conf/spark/local.conf").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            key, value = line.split(None, 1)
+            builder = builder.config(key, value.strip())
+    for key, value in more.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
