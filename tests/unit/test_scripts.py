@@ -147,7 +147,6 @@ def script(*words: str) -> subprocess.CompletedProcess[str]:
         (["scripts/submit", "no_such_job"], "no job no_such_job; there are: "),
         (["scripts/submit", "../setup"], "no job ../setup"),
         (["scripts/test", "nothing"], "no tests called nothing"),
-        (["scripts/test", "faults"], "not built yet"),
         (["scripts/test", "cluster"], "not built yet"),
     ],
 )
