@@ -143,7 +143,7 @@ PREDICTIONS = StructType(
         _column("protocol", STRING, "how training and judged clips were kept apart"),
         _column("fold", INTEGER, "the fold this clip was judged in"),
         _column("clip_id", STRING, "the clip"),
-        _column("genre", STRING, "its label"),
+        _column("genre", STRING, "its label; null where nobody has told (protocol classify)"),
         _column("best", STRING, "the genre with the best score"),
         _column("predicted", STRING, "best, or null for not sure"),
         _column("confidence", DOUBLE, "probability of best [0-1]"),
