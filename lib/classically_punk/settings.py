@@ -21,6 +21,19 @@ from classically_punk.errors import ConfigError, redacted
 
 COMMAND_LINE = "command line"
 
+Condition = Literal[
+    "length:10",
+    "length:5",
+    "length:3",
+    "mp3:128",
+    "mp3:64",
+    "gain:+6",
+    "gain:-6",
+    "resampled:44100-stereo",
+    "noise:30",
+]
+"""What may become of a clip before it is judged, as `audio.alterations` reads it."""
+
 
 class Section(BaseModel):
     """A table of the TOML file: unknown keys are refused, values do not change after reading."""
