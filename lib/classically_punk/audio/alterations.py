@@ -57,6 +57,8 @@ class Alteration:
         """`name:values;name:values…`. Raises ValueError for an unknown step or values that it does not take."""
         steps = tuple((name, values) for name, _, values in (step.partition(":") for step in text.split(";")))
         for name, values in steps:
+            if name == "length" and len(steps) > 1:
+                raise ValueError(f"length stands alone, found {text!r}")
             if name not in _STEPS:
                 raise ValueError(f"unknown step {name!r} in {text!r}, expected one of {', '.join(_STEPS)}")
             _STEPS[name].check(name, values)
@@ -100,12 +102,16 @@ class Alteration:
             out = run(out, values, self._random(key, name))
         return np.ascontiguousarray(_filtered(out, filters, self._random(key)), dtype=np.float32)
 
-    def start(self, samples: int, key: str) -> int:
-        """The first sample of the clip that is in the copy: 0 unless it `cuts`."""
+    def part(self, samples: int, key: str) -> tuple[int, int]:
+        """First sample and the one after the last of what is left of a clip of so many: all, unless it `cuts`.
+
+        `apply` to that part gives what `apply` to the clip gives. Raises ValueError for a clip that is too short.
+        """
         for name, values in self.steps:
             if name == "length":
-                return _start(samples, values, self._random(key, name))
-        return 0
+                start = _start(samples, values, self._random(key, name))
+                return start, start + _length(values)
+        return 0, samples
 
     def _random(self, key: str, *step: str) -> Random:
         return _random(key, self.text, *step)
@@ -283,7 +289,7 @@ def _piece(samples: Samples, values: str, random: Random) -> Samples:
 
 def _start(samples: int, values: str, random: Random) -> int:
     spare = samples - _length(values)
-    if spare <= 0:
+    if spare < 0:
         raise ValueError(f"a clip of {samples} samples has no piece of {values} s")
     return int(random.integers(spare + 1))
 

@@ -162,10 +162,13 @@ def test_a_cd_is_read_as_the_decoder_reads_one(tmp_path: Path, write_wav: WriteW
 def test_a_piece_is_cut_out_of_the_clip_at_a_start_that_the_key_decides() -> None:
     before = noise(30.0)
     five = Alteration.parse("length:5")
-    starts = {key: five.start(before.size, key) for key in "abcdefgh"}
-    assert len(set(starts.values())) > 4
-    for key, start in starts.items():
-        np.testing.assert_array_equal(five.apply(before, key), before[start : start + 5 * RATE])
+    parts = {key: five.part(before.size, key) for key in "abcdefgh"}
+    assert len(set(parts.values())) > 4
+    for key, (start, stop) in parts.items():
+        assert stop - start == 5 * RATE
+        np.testing.assert_array_equal(five.apply(before, key), before[start:stop])
+        np.testing.assert_array_equal(five.apply(before[start:stop], key), before[start:stop])
+    assert Alteration.parse("gain:+6").part(99, "a") == (0, 99)
     assert five.cuts
     assert not five.applies(5 * RATE)
     assert five.applies(5 * RATE + 1)
@@ -229,8 +232,20 @@ def test_drawn_copies_combine_what_they_should_within_their_bounds() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "echo:3", "equaliser:1,2", "speed", "speed:0", "speed:nan", "noise:a", "mp3:500", "gain:6;", "length:-1"],
+    [
+        "",
+        "echo:3",
+        "equaliser:1,2",
+        "speed",
+        "speed:0",
+        "speed:nan",
+        "noise:a",
+        "mp3:500",
+        "gain:6;",
+        "length:-1",
+        "length:3;gain:6",
+    ],
 )
 def test_a_line_that_is_none_is_refused_with_what_was_expected(text: str) -> None:
-    with pytest.raises(ValueError, match=r"expected one of|takes"):
+    with pytest.raises(ValueError, match=r"expected one of|takes|alone"):
         Alteration.parse(text)
