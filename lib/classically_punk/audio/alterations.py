@@ -79,15 +79,16 @@ class Alteration:
         """Whether the copy is a piece of the clip: its segments are then none of the clip's."""
         return any(name == "length" for name, _ in self.steps)
 
-    def applies(self, samples: int) -> bool:
-        """Whether a clip of so many samples can be altered so: it has to be longer than what is to be left of it."""
-        return all(samples > _length(values) for name, values in self.steps if name == "length")
+    @property
+    def needs(self) -> int:
+        """The fewest samples that a clip must have: a piece is one only of what is longer than it."""
+        return max([_length(values) + 1 for name, values in self.steps if name == "length"] or [1])
 
     def apply(self, samples: Samples, key: str) -> Samples:
         """Mono (n,) at 22 050 Hz and the key of the clip -> the altered copy, float32, finite: (n / speed,), rounded,
         or (seconds · 22 050,) for `length`.
 
-        Silence stays silent. Raises ValueError where `applies` says no, or without samples.
+        Silence stays silent. Raises ValueError for a clip shorter than `length` leaves, or without samples.
         """
         if samples.size == 0:
             raise ValueError("no samples to alter")

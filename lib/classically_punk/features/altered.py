@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from classically_punk.audio.alterations import Alteration
+from classically_punk.errors import ClipTooShortError
 from classically_punk.features import streaming
 from classically_punk.features.analysis import SAMPLE_RATE_HZ
 from classically_punk.features.arrays import Samples, SampleSource
@@ -26,9 +27,11 @@ def describe_altered(
     Segments have the numbers of those that they are copies of, and hold the same moments of the recording: of a copy
     that plays faster they are shorter. Times are the copy's own but for where its stretch begins. Row -1 is all that
     was altered: the clip, of a long one a stretch of `STRETCH_S`, the same for every copy. The piece that `length` cuts
-    out has segments of its own, from 0. Raises ClipError as `describe_segments`, ValueError where the alteration does
-    not apply.
+    out has segments of its own, from 0. Raises ClipError as `describe_segments`; ClipTooShortError where the alteration
+    does not apply.
     """
+    if samples.size < alteration.needs:
+        raise ClipTooShortError(needed=alteration.needs, got=samples.size)
     if alteration.cuts:
         first, (start, stop) = 0, alteration.part(samples.size, key)
     else:

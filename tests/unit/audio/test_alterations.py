@@ -170,8 +170,8 @@ def test_a_piece_is_cut_out_of_the_clip_at_a_start_that_the_key_decides() -> Non
         np.testing.assert_array_equal(five.apply(before[start:stop], key), before[start:stop])
     assert Alteration.parse("gain:+6").part(99, "a") == (0, 99)
     assert five.cuts
-    assert not five.applies(5 * RATE)
-    assert five.applies(5 * RATE + 1)
+    assert five.needs == 5 * RATE + 1
+    assert Alteration.parse("gain:+6").needs == 1
     with pytest.raises(ValueError, match="no piece of 5 s"):
         five.apply(before[: 5 * RATE - 1], "a")
 

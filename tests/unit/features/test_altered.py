@@ -98,3 +98,8 @@ def test_a_copy_that_plays_too_fast_to_be_described_is_the_clips_fault() -> None
     samples = steps(0.5)
     with pytest.raises(ClipTooShortError):
         describe_altered(samples, Alteration.parse("speed:2"), "a", 3.0)
+
+
+def test_a_clip_that_is_no_longer_than_its_piece_has_none() -> None:
+    with pytest.raises(ClipTooShortError):
+        describe_altered(steps(5.0), Alteration.parse("length:5"), "a", 3.0)
