@@ -199,6 +199,12 @@ def features() -> StructType:
     return StructType(keys + scalars)
 
 
+def altered_features() -> StructType:
+    """Schema of `altered_features`: the columns of `features`, and which alteration of the clip the row describes."""
+    how = _column("alteration", STRING, "what became of the sound before it was described, step by step; see audio")
+    return StructType([*features().fields, how])
+
+
 def _comment(column: catalogue.Column) -> str:
     published = f"; published: {column.published}" if column.published else ""
     return f"{column.meaning}{published} [{column.unit}]"
@@ -211,6 +217,7 @@ def tables() -> dict[str, StructType]:
         "clips": CLIPS,
         "rejects": REJECTS,
         "features": features(),
+        "altered_features": altered_features(),
         "fingerprints": FINGERPRINTS,
         "models": MODELS,
         "predictions": PREDICTIONS,
