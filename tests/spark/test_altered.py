@@ -89,7 +89,7 @@ def test_copies_keep_up_with_settings_labels_and_files(
     # the other three, of which two are no longer what was ingested
     others = frame(made, "clips").query("clip_id not in @first.clip_id").set_index("genre").path
     Path(others["hum"]).unlink()
-    was = os.stat(others["hiss"])
+    was = Path(others["hiss"]).stat()
     wav_file(Path(others["hiss"]), music(6, "hiss"))  # other bytes, the same size and time
     os.utime(others["hiss"], ns=(was.st_atime_ns, was.st_mtime_ns))
     run = made.run(altered.alter_clips)

@@ -186,6 +186,15 @@ class PublishedModel:
     def scores(self, names: Sequence[str], values: ArrayLike) -> Floats:
         """Column names (c,) and rows of values (n, c), more columns than needed or another order allowed -> (n, g).
 
+        Raises as `standardised`.
+        """
+        return np.asarray(
+            self.standardised(names, values) @ np.asarray(self.coefficients).T + np.asarray(self.intercepts)
+        )
+
+    def standardised(self, names: Sequence[str], values: ArrayLike) -> Floats:
+        """The same input -> (n, k): what the coefficients multiply, in standard deviations from the training mean.
+
         Raises PublishedModelError if a feature of the model is missing, ModelError if a value is not finite.
         """
         place = {name: index for index, name in enumerate(names)}
@@ -200,7 +209,7 @@ class PublishedModel:
         z = (floats(needed, "features", 2) - np.asarray(self.means)) / np.asarray(self.scales)
         if self.clip_low is not None and self.clip_high is not None:
             z = np.clip(z, np.asarray(self.clip_low), np.asarray(self.clip_high))
-        return np.asarray(z @ np.asarray(self.coefficients).T + np.asarray(self.intercepts))
+        return np.asarray(z)
 
     def classify(self, names: Sequence[str], segments: Sequence[int], values: ArrayLike) -> Answer:
         """One clip's rows: column names (c,), segment numbers (s,), values (s, c) -> its answer.
