@@ -16,6 +16,7 @@ import numpy as np
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError
+from classically_punk.features import catalogue
 from classically_punk.modelling import (
     costs,
     crossfit,
@@ -118,7 +119,7 @@ class Judging:
         told[f"baseline:{other}"] = partial(self._decided, other)
         if self.strictest:
             if chosen.ablation:
-                groups = vectors.groups(self.settings.model.feature_set)
+                groups = catalogue.groups(self.settings.model.feature_set)
                 told |= {f"ablation:{name}": partial(self._without, name) for name in sorted(groups)}
             if chosen.controls:
                 told |= {name: partial(self._control, name) for name in self._controls}
@@ -134,7 +135,7 @@ class Judging:
             shaping["cost"] = self.settings.cost.model_dump(mode="json")
             shaping["threshold"] = self.settings.model.threshold
         if condition is not None and condition.startswith("ablation:"):
-            shaping["group"] = list(vectors.groups(self.settings.model.feature_set)[condition.partition(":")[2]])
+            shaping["group"] = list(catalogue.groups(self.settings.model.feature_set)[condition.partition(":")[2]])
         if condition in self._controls:
             shaping["columns"] = list(self._controls[condition])
         return digest.evaluation_digest(
@@ -187,7 +188,7 @@ class Judging:
         if self.strictest and self.settings.evaluation.controls:
             told |= {name: self.data.design_of(Transform(columns)) for name, columns in self._controls.items()}
         if self.strictest and self.settings.evaluation.ablation and self.data.transform.kind in MAPPED:
-            for name, members in vectors.groups(self.settings.model.feature_set).items():
+            for name, members in catalogue.groups(self.settings.model.feature_set).items():
                 if set(names) - set(members):
                     told[f"ablation:{name}"] = self.data.design_of(self.data.transform.without(members))
         return told
@@ -198,7 +199,7 @@ class Judging:
         here = set(self.data.inputs)
         told: dict[str, tuple[str, ...]] = {"control:length": (vectors.LENGTH,)}
         for name, conditioned in (("control:raw", False), ("control:conditioned", True)):
-            columns = tuple(column for column in vectors.control_names(conditioned) if column in here)
+            columns = tuple(column for column in catalogue.control_names(conditioned) if column in here)
             if columns:
                 told[name] = (vectors.LENGTH, *columns)
         return told
@@ -323,7 +324,9 @@ class Judging:
         if set(chosen) != set(here.fold.tolist()):
             raise ModelError("too few groups to choose a threshold from")
         at = np.asarray([chosen[fold] for fold in here.fold.tolist()])
-        middle = MetricRow("threshold", None, None, _middle(chosen.values()), min(chosen.values()), max(chosen.values()), at.size)
+        middle = MetricRow(
+            "threshold", None, None, _middle(chosen.values()), min(chosen.values()), max(chosen.values()), at.size
+        )
         return [middle, *self._threshold(at)]
 
     def _chance(self) -> list[MetricRow]:
@@ -349,7 +352,7 @@ class Judging:
 
     def _without(self, group: str) -> list[MetricRow]:
         """The model without a group of features: from the sums that are there, or from their own if they are mapped."""
-        members = set(vectors.groups(self.settings.model.feature_set)[group])
+        members = set(catalogue.groups(self.settings.model.feature_set)[group])
         keep: Mask = np.asarray([name not in members for name in self.data.names])
         if not keep.any() or keep.all():
             raise ModelError("it is all of the features" if not keep.any() else "the model has none of its features")

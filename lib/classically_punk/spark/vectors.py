@@ -119,9 +119,13 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     Raises ConfigError where there are fewer than two genres.
     """
     name = settings.model.feature_set
-    names = model_names(name)
+    names = catalogue.model_names(name)
     present = set(warehouse.read("features").columns)
-    beside = tuple(n for n in dict.fromkeys((*control_names(False), *control_names(True))) if n in present - {*names})
+    beside = tuple(
+        n
+        for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
+        if n in present - {*names}
+    )
     live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
     clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
     published = clips.where("decoder = 'published'")
@@ -186,26 +190,6 @@ def _transform(data: Training, settings: Settings) -> Transform:
         seed=chosen.fourier_seed if fourier else 0,
     )
     return unit.fitted(whole.means, np.sqrt(np.diag(whole.second) / whole.weight))
-
-
-def model_names(feature_set: str) -> tuple[str, ...]:
-    """The features of a set that a model is fitted on. Raises ValueError for an unknown name."""
-    named = getattr(catalogue, "model_names", None)
-    return tuple(named(feature_set)) if named else tuple(c.name for c in catalogue.columns(feature_set))
-
-
-def control_names(conditioned: bool) -> tuple[str, ...]:
-    """Features that are not music, of the signal before or after its conditioning; none where none are described."""
-    named = getattr(catalogue, "control_names", None)
-    return tuple(named(conditioned)) if named else ()
-
-
-def groups(feature_set: str) -> dict[str, tuple[str, ...]]:
-    """Groups of features by name, each of which the model can be judged without."""
-    named = getattr(catalogue, "groups", None)
-    if named:
-        return {name: tuple(members) for name, members in named(feature_set).items()}
-    return {each.name: tuple(scalar.name for scalar in each.scalars) for each in catalogue.entries(feature_set)}
 
 
 def _placed(rows: DataFrame, clips: pd.DataFrame, genres: tuple[str, ...], units: tuple[str, ...]) -> DataFrame:
