@@ -76,7 +76,7 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     Raises ConfigError where there are fewer than two genres.
     """
     name = settings.model.feature_set
-    names = tuple(column.name for column in catalogue.columns(name))
+    names = catalogue.model_names(name)
     live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
     clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
     published = clips.where("decoder = 'published'")
