@@ -21,6 +21,19 @@ from classically_punk.errors import ConfigError, redacted
 
 COMMAND_LINE = "command line"
 
+Condition = Literal[
+    "length:10",
+    "length:5",
+    "length:3",
+    "mp3:128",
+    "mp3:64",
+    "gain:+6",
+    "gain:-6",
+    "resampled:44100-stereo",
+    "noise:30",
+]
+"""What may become of a clip before it is judged, as `audio.alterations` reads it."""
+
 
 class Section(BaseModel):
     """A table of the TOML file: unknown keys are refused, values do not change after reading."""
@@ -69,6 +82,9 @@ class Model(Section):
         0.3, description="lambda, the same for every genre"
     )
     transform: Literal["none"] = Field("none", description="what is done to features before the fit")
+    altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
+    altered_sample: int = Field(300, ge=1, le=100_000, description="clips that are altered, at most")
+    altered_strength: float = Field(5.0, ge=0, le=1000, description="weight of what alterations do, beside lambda")
 
     @property
     def ridge(self) -> float:
@@ -87,6 +103,8 @@ class Evaluation(Section):
     bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="resamples behind an interval")
     split_dir: str = Field("", description="folder of train/valid/test lists, for published-split")
     split_name: str = Field("filtered", description="which lists: {train,valid,test}_NAME.txt")
+    robustness: tuple[Condition, ...] = Field((), description="conditions held-out clips are judged under as well")
+    robustness_sample: int = Field(300, ge=1, le=100_000, description="clips judged under each condition, at most")
 
 
 class Limits(Section):

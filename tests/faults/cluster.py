@@ -24,8 +24,9 @@ def free_port() -> int:
 class Cluster:
     """A master and `workers` worker daemons of one core each, small; a context manager."""
 
-    def __init__(self, place: Path, workers: int = 2) -> None:
-        self.place, self.count = place, workers
+    def __init__(self, place: Path, workers: int = 2, conf: Path | None = None) -> None:
+        """`conf` is a folder with a `spark-defaults.conf` of its own, read by every daemon."""
+        self.place, self.count, self.conf = place, workers, conf
         self.port = free_port()
         self.master: subprocess.Popen[bytes] | None = None
         self.daemons: list[subprocess.Popen[bytes]] = []
@@ -58,6 +59,8 @@ class Cluster:
     def _start(self, kind: str, words: list[str], name: str) -> subprocess.Popen[bytes]:
         variables = {**os.environ, "SPARK_HOME": str(HOME), "SPARK_NO_DAEMONIZE": "1", "SPARK_DAEMON_MEMORY": "256m"}
         variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_WORKER_OPTS": "-Dspark.ui.enabled=false"}
+        if self.conf is not None:
+            variables["SPARK_CONF_DIR"] = str(self.conf)
         with (self.place / f"{name}.log").open("ab") as out:
             line = [str(HOME / "bin/spark-class"), f"org.apache.spark.deploy.{kind}", *words]
             return subprocess.Popen(line, env=variables, stdout=out, stderr=subprocess.STDOUT, cwd=self.place)

@@ -68,11 +68,21 @@ def send(pids: Sequence[int], number: int = signal.SIGKILL) -> int:
 class Job:
     """A job given to spark-submit; its output is collected in `log`."""
 
-    def __init__(self, name: str, words: Sequence[str], log: Path, spark: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        words: Sequence[str],
+        log: Path,
+        spark: Sequence[str] = (),
+        properties: str = "conf/spark/local.conf",
+        conf: Path | None = None,
+    ) -> None:
         self.log = log
         variables = {k: v for k, v in os.environ.items() if k not in ("SPARK_HOME", "PYTHONPATH")}
         variables |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYSPARK_PYTHON": sys.executable}
-        line = ["spark-submit", "--properties-file", "conf/spark/local.conf", *spark, f"jobs/{name}.py", *words]
+        if conf is not None:
+            variables["SPARK_CONF_DIR"] = str(conf)
+        line = ["spark-submit", "--properties-file", properties, *spark, f"jobs/{name}.py", *words]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 line, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL

@@ -13,8 +13,9 @@ from deltalake import DeltaTable
 from tests.conftest import wav_file
 from tests.spark.conftest import music
 
-TABLES = ("files", "clips", "rejects", "features", "models", "predictions", "metrics", "runs")
+TABLES = ("files", "clips", "rejects", "features", "models", "predictions", "metrics", "runs", "fingerprints")
 KEYS = {"files": ("path",), "clips": ("clip_id",), "rejects": ("path",), "features": ("clip_id", "segment")}
+KEYS |= {"fingerprints": ("clip_id",)}
 OF_CONTENT = ("audio_sha256", "duration_s", "sample_rate_hz", "channels", "container", "codec", "warnings", "decoder")
 OF_RUN = ("feature_set", "genre")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,12 @@ from tests.spark.conftest import Bench
 from classically_punk.errors import ConfigError
 from classically_punk.features import PUBLISHED_NAMES
 from classically_punk.modelling import published
-from classically_punk.spark import pipeline
+from classically_punk.settings import Settings
+from classically_punk.spark import genre_models, pipeline, vectors
 from classically_punk.spark.ingest import ingest_clips
 from classically_punk.spark.published_features import import_features
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
 
 MakeBench = Callable[..., Bench]
 
@@ -83,6 +87,35 @@ def test_coefficients_equal_a_dense_solution(bench: MakeBench, tmp_path: Path, s
         assert (found.p_values is None) == (ridge > 0)
         if ridge == 0:
             assert ((found.p_values >= 0) & (found.p_values <= 1)).all()
+
+
+def test_mllib_fits_the_spread_penalty_through_mixed_columns(bench: MakeBench, tmp_path: Path) -> None:
+    """(C + λ(I + N))b = c solved densely, against what MLlib's plain ridge gives on the mixed columns."""
+    table = invented_table(tmp_path / "table.csv", 240)
+    made = bench(
+        tmp_path,
+        features={"published_csv": str(tmp_path / "table.csv")},
+        model={"feature_set": "classic57", "regularisation": 0.7},
+    )
+    made.run(import_features)
+    x = table[list(PUBLISHED_NAMES.values())].to_numpy()
+    random = np.random.Generator(np.random.PCG64(8))
+    change = random.standard_normal((100, 57)) @ random.standard_normal((57, 57)) * 0.1 * x.std(axis=0)
+    spread = 5 * change.T @ change / len(change)
+
+    def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+        data = dataclasses.replace(vectors.training(warehouse, settings), spread=spread)
+        genre_models.train_genres(warehouse, settings, run, data)
+
+    made.run(train)
+    models = frame(made, "models").set_index("genre")
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    penalty = 0.7 * (np.eye(57) + spread / np.outer(x.std(axis=0), x.std(axis=0)))
+    for genre in ("blues", "jazz", "rock"):
+        y = (table["label"] == genre).to_numpy(dtype=float)
+        expected = np.linalg.solve(z.T @ z / len(y) + penalty, z.T @ (y - y.mean()) / len(y))
+        found = np.asarray(models.loc[genre].coefficients)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
 def test_constant_columns_are_dropped_by_name(bench: MakeBench, tmp_path: Path) -> None:

@@ -14,7 +14,18 @@ from classically_punk.features import PUBLISHED_NAMES, catalogue
 from classically_punk.spark import schemas
 from classically_punk.spark.tables import Warehouse
 
-TABLES = {"files", "clips", "rejects", "features", "fingerprints", "models", "predictions", "metrics", "runs"}
+TABLES = {
+    "files",
+    "clips",
+    "rejects",
+    "features",
+    "altered_features",
+    "fingerprints",
+    "models",
+    "predictions",
+    "metrics",
+    "runs",
+}
 
 
 def test_all_tables_open_in_delta_rs_with_every_column_commented(described: Bench) -> None:

@@ -2,6 +2,11 @@
 
 On columns Z standardised by weighted population moments, all genres share (Z'WZ + Σw·λ·I)θ = Z'W(y - ȳ): the ridge of
 Spark MLlib with `weightCol`, `standardization=False` and `regParam = λ·sd_w(y)`, so λ means the same for every genre.
+
+A spread penalty adds what an alteration of the sound does to the columns: θ'(I + N)θ in place of θ'θ, where N is the
+mean square of (altered - original) in standardised columns times its strength. It is what training on many altered
+copies of each row comes to, at a cost that does not grow with the corpus (Bishop 1995, "Training with noise is
+equivalent to Tikhonov regularization"). On the columns T·z, T = (I + N)^(-1/2), it is a plain ridge again (`mixing`).
 """
 
 from __future__ import annotations
@@ -22,6 +27,10 @@ in a constant column is near 1e-16, what carries music is above 1e-4."""
 
 RANK_SHARE = 1e-11
 """Eigenvalues of the system up to this share of the largest count as zero: a collinear column leaves near 1e-15."""
+
+
+SYMMETRY = 1e-9
+"""What rounding may leave in a matrix of second moments, as a share of its diagonal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +63,15 @@ def constant_columns(moments: Moments) -> Mask:
     return np.asarray(deviations <= np.maximum(CONSTANT_SHARE * np.abs(moments.means), np.finfo(np.float64).tiny))
 
 
-def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True) -> Fit:
+def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True, spread: ArrayLike | None = None) -> Fit:
     """Sums of the training rows, λ >= 0 -> the fit of every genre.
 
     With `standardise=False` the columns are penalised as they come (already standardised, then clipped): scales are 1.
+    `spread` (p, p): mean of (altered - original)(altered - original)' in the units of the columns, times its strength;
+    with λ = 0 it has no effect, as the whole penalty is λ(I + N).
     A singular system gets its solution of minimum norm on the standardised columns, flagged `rank_deficient`.
-    Raises ModelError without rows, with a λ that is negative or not finite, or if no column varies.
+    Raises ModelError without rows, with a λ that is negative or not finite, with a spread that is no matrix of second
+    moments of these columns, or if no column varies.
     """
     if moments.rows == 0:
         raise ModelError("no rows to fit")
@@ -72,10 +84,12 @@ def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True) -> Fi
     scales = deviations if standardise else np.ones_like(deviations)
     # Everything is solved for the coefficients of unit-variance columns, where the diagonal is one: unscaled sums have
     # condition numbers near 1e9 on audio features. Without `standardise` the ridge is carried over to that scale.
-    ridge = lam * np.square(scales / deviations)
+    penalty = np.diag(np.square(scales / deviations))
+    if spread is not None:
+        penalty += _second_moments(spread, moments.columns)[np.ix_(kept, kept)] / np.outer(deviations, deviations)
     system = moments.second[np.ix_(kept, kept)] / (moments.weight * np.outer(deviations, deviations))
     correlations = moments.cross[kept] / (moments.weight * deviations[:, np.newaxis])
-    unit, condition, deficient = _solve_system(system + np.diag(ridge), correlations)
+    unit, condition, deficient = _solve_system(system + lam * penalty, correlations)
     residual = moments.target_second / moments.weight
     explained = 2 * np.sum(unit * correlations, axis=0) - np.sum(unit * (system @ unit), axis=0)
     r2 = np.full(moments.classes, np.nan)
@@ -93,12 +107,25 @@ def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True) -> Fi
     )
 
 
-def solve_folds(parts: Sequence[Moments], lam: float = 0.0, *, standardise: bool = True) -> tuple[Fit, ...]:
-    """Sums per fold -> one fit per fold, trained on all the other folds.
+def solve_folds(
+    parts: Sequence[Moments], lam: float = 0.0, *, standardise: bool = True, spread: ArrayLike | None = None
+) -> tuple[Fit, ...]:
+    """Sums per fold -> one fit per fold, trained on all the other folds; the spread is the same for all.
 
     Raises ModelError as `solve` does.
     """
-    return tuple(solve(all_but(parts, fold), lam, standardise=standardise) for fold in range(len(parts)))
+    return tuple(solve(all_but(parts, fold), lam, standardise=standardise, spread=spread) for fold in range(len(parts)))
+
+
+def mixing(fit: Fit, spread: ArrayLike) -> Floats:
+    """A fit and the spread (p, p) it was made with -> T = (I + N)^(-1/2), (k, k), symmetric, eigenvalues in 0 to 1.
+
+    Plain ridge on the columns T·z has coefficients c with T·c = those of the spread penalty on z: for a solver that
+    knows only the plain ridge. Raises ModelError for a spread that is no matrix of second moments of these columns.
+    """
+    kept = _second_moments(spread, fit.kept.size)[np.ix_(fit.kept, fit.kept)] / np.outer(fit.scales, fit.scales)
+    values, vectors = linalg.eigh(kept)
+    return np.asarray((vectors / np.sqrt(1 + np.maximum(values, 0.0))) @ vectors.T)
 
 
 def standardised(fit: Fit, x: ArrayLike) -> Floats:
@@ -122,6 +149,20 @@ def scores(fit: Fit, x: ArrayLike) -> Floats:
 
 def _deviations(moments: Moments) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.diag(moments.second), 0.0) / max(moments.weight, np.finfo(float).tiny)))
+
+
+def _second_moments(spread: ArrayLike, columns: int) -> Floats:
+    """A checked (p, p) matrix of second moments, exactly symmetric."""
+    spread = floats(spread, "spread", 2)
+    if spread.shape != (columns, columns):
+        raise ModelError(f"the spread has shape {spread.shape}, needs {(columns, columns)}")
+    width = np.sqrt(np.maximum(np.diag(spread), np.finfo(np.float64).tiny))
+    unit = spread / np.outer(width, width)
+    if np.diag(spread).min() < 0 or np.abs(unit - unit.T).max() > SYMMETRY:
+        raise ModelError("the spread is no matrix of second moments: it must be symmetric, its diagonal zero or more")
+    if spread.any() and linalg.eigvalsh((unit + unit.T) / 2)[0] < -SYMMETRY * columns:
+        raise ModelError("the spread is no matrix of second moments: it has a negative eigenvalue")
+    return np.asarray((spread + spread.T) / 2)
 
 
 def _solve_system(system: Floats, right: Floats) -> tuple[Floats, float, bool]:

@@ -16,6 +16,7 @@ from pptx.enum.shapes import MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR
 from pptx.util import Inches, Pt
 
+from classically_punk import atomic
 from classically_punk.reporting.charts import EPOCH, INK, LYING, SMALLEST, Series, add_chart, colour
 from classically_punk.reporting.findings import Findings, MetricRow
 from classically_punk.reporting.telling import Column, by_family
@@ -53,7 +54,7 @@ def write_deck(findings: Findings, path: Path) -> None:
     deck.assumptions()
     deck.risks()
     deck.limits()
-    path.write_bytes(deck.content())
+    atomic.replace(path, deck.content())
 
 
 class _Deck:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from classically_punk import atomic
 from classically_punk.reporting.findings import Findings
 
 
@@ -26,7 +27,7 @@ def write_metrics(findings: Findings, path: Path) -> None:
             (asdict(row) for row in findings.metrics), key=lambda row: [str(row[name] or "") for name in ORDER]
         ),
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    atomic.replace(path, (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 ORDER: tuple[str, ...] = ("protocol", "condition", "metric", "genre", "predicted_genre", "model_id", "run_id")

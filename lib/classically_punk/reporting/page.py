@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from classically_punk import atomic
 from classically_punk.genres import GTZAN
 from classically_punk.reporting.findings import Findings, MetricRow
 from classically_punk.reporting.palette import palette
@@ -38,7 +39,7 @@ class Confusion:
 
 def write_page(findings: Findings, plots: Sequence[Plot], path: Path) -> None:
     """Write the report to `path` (UTF-8)."""
-    path.write_text(render(findings, plots), encoding="utf-8")
+    atomic.replace(path, render(findings, plots).encode())
 
 
 def render(findings: Findings, plots: Sequence[Plot]) -> str:

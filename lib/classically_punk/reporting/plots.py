@@ -5,6 +5,7 @@ Every quantity has its unit on the axis; genres keep one colour and stand in one
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from classically_punk import atomic
 from classically_punk.reporting.findings import Exhibit, FeatureSummary, Findings, MetricRow
 from classically_punk.reporting.palette import palette
 from classically_punk.reporting.telling import Column, by_family
@@ -187,9 +189,6 @@ def exhibit_figure(exhibit: Exhibit, colour: str) -> Figure:
 def write_plots(findings: Findings, folder: Path) -> list[Plot]:
     """Every plot of the report as a PNG in `folder`; the same findings give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in KINDS:  # an earlier run may have had other genres
-        for old in folder.glob(f"{kind}-*.png"):
-            old.unlink()
     colours = palette(findings.names)
     plots: list[Plot] = []
 
@@ -199,7 +198,9 @@ def write_plots(findings: Findings, folder: Path) -> list[Plot]:
         path = folder / f"{name}.png"
         with warnings.catch_warnings():  # a sign that the font lacks is drawn as a box: no news for the log
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-            figure.savefig(path, dpi=DPI, metadata={"Software": None})
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+        atomic.replace(path, drawn.getvalue())
         plots.append(Plot(kind, subject, path, caption))
 
     for number, (family, columns) in enumerate(by_family(findings.features).items(), start=1):
@@ -237,6 +238,11 @@ def write_plots(findings: Findings, folder: Path) -> list[Plot]:
             f"exhibit-{number:02d}-{slug(exhibit.genre)}".rstrip("-"),
             f"Waveform, spectrogram, chroma and MFCC of one clip of {short(exhibit.genre, 60)}.",
         )
+    written = {plot.path for plot in plots}
+    for kind in KINDS:  # an earlier run may have had other genres
+        for old in folder.glob(f"{kind}-*.png"):
+            if old not in written:
+                old.unlink()
     return plots
 
 

@@ -53,6 +53,12 @@ def _apart(root: bytes, settings: Settings) -> None:
             raise ConfigError("corpus.root", f"{inventory.path_text(root)} lies in {told}, whose files come and go")
 
 
+def unlabelled(settings: Settings) -> None:
+    """Where a corpus is named, it can be read; without one, the clips of earlier runs are meant."""
+    if settings.corpus.root:
+        corpus(settings)
+
+
 def published_csv(settings: Settings) -> None:
     """The published table can be read and is whole."""
     published_features.read_csv(settings)

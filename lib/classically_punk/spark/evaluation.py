@@ -87,7 +87,7 @@ def _judge(
     count = int(scheme.fold.max()) + 1
     parts = vectors.fold_moments(data, scheme.fold, count)
     fits = {
-        judged: regression.solve(merge_all([parts[fold] for fold in learned]), settings.model.ridge)
+        judged: regression.solve(merge_all([parts[fold] for fold in learned]), settings.model.ridge, spread=data.spread)
         for judged, learned in scheme.learns_from.items()
     }
     at, scores = vectors.held_out_scores(data, scheme.fold, fits)

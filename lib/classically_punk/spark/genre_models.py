@@ -65,12 +65,12 @@ def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tup
     )
     parts = vectors.fold_moments(data, fold_of, k)
     total = merge_all(parts)
-    closed = regression.solve(total, settings.model.ridge)
+    closed = regression.solve(total, settings.model.ridge, spread=data.spread)
     if closed.rank_deficient:
         say("the features are collinear on these clips: coefficients are not unique (model.regularisation helps)")
     fit = _mllib(data, total, closed)
     told = inference.finish(vectors.meat(data, fit), total, fit) if _may_infer(data, fit) else None
-    out_of_fold = dict(enumerate(regression.solve_folds(parts, settings.model.ridge)))
+    out_of_fold = dict(enumerate(regression.solve_folds(parts, settings.model.ridge, spread=data.spread)))
     judged, scores = vectors.held_out_scores(data, fold_of, out_of_fold)
     temperature = calibration.fit_temperature(scores, data.classes[judged])
     run.counts |= {"training_clips": len(data.clips), "training_segments": total.rows}
@@ -82,15 +82,18 @@ def _may_infer(data: Training, fit: Fit) -> bool:
 
 
 def _mllib(data: Training, total: Moments, closed: Fit) -> Fit:
-    """MLlib's own coefficients on the columns standardised as in `closed`; `regParam = lambda * sd_w(y)`."""
-    kept = np.flatnonzero(closed.kept).tolist()
-    z = [
-        ((F.col("x")[i] - F.lit(float(mean))) / F.lit(float(scale))).alias(f"z{i}")
-        for i, mean, scale in zip(kept, closed.means, closed.scales, strict=True)
-    ]
+    """MLlib's own coefficients on the columns standardised as in `closed`; `regParam = lambda * sd_w(y)`.
+
+    MLlib knows the plain ridge only: under a spread penalty it fits the columns mixed by `regression.mixing`, and its
+    coefficients are taken back.
+    """
+    mix = None if data.spread is None or closed.lam == 0 else regression.mixing(closed, data.spread)
+    names = [f"z{i}" for i in np.flatnonzero(closed.kept)]
+    z = vectors.standardised(data, closed, mix)
     targets = [(F.col("y") == g).cast("double").alias(f"y{g}") for g in range(len(data.genres))]
-    assembler = VectorAssembler(inputCols=[f"z{i}" for i in kept], outputCol="features")
-    frame = assembler.transform(data.rows.select("weight", *z, *targets)).select(
+    assembler = VectorAssembler(inputCols=names, outputCol="features")
+    columns = [F.col("z")[at].alias(name) for at, name in enumerate(names)]
+    frame = assembler.transform(z.select("weight", *columns, *targets)).select(
         "features", "weight", *(f"y{g}" for g in range(len(data.genres)))
     )
     frame = frame.cache()
@@ -104,10 +107,11 @@ def _mllib(data: Training, total: Moments, closed: Fit) -> Fit:
     with ThreadPoolExecutor(THREADS) as pool:
         fitted = list(pool.map(inheritable_thread_target(data.rows.sparkSession)(one), range(len(data.genres))))
     frame.unpersist()
+    coefficients = np.column_stack([coefficients for _, coefficients in fitted])
     fit = dataclasses.replace(
         closed,
         intercept=np.asarray([intercept for intercept, _ in fitted]),
-        coefficients=np.column_stack([coefficients for _, coefficients in fitted]),
+        coefficients=coefficients if mix is None else mix @ coefficients,
     )
     apart = np.abs(fit.coefficients - closed.coefficients).max() / max(np.abs(closed.coefficients).max(), 1e-300)
     if not closed.rank_deficient and not apart <= AGREEMENT:

@@ -143,7 +143,7 @@ PREDICTIONS = StructType(
         _column("protocol", STRING, "how training and judged clips were kept apart"),
         _column("fold", INTEGER, "the fold this clip was judged in"),
         _column("clip_id", STRING, "the clip"),
-        _column("genre", STRING, "its label"),
+        _column("genre", STRING, "its label; null where nobody has told (protocol classify)"),
         _column("best", STRING, "the genre with the best score"),
         _column("predicted", STRING, "best, or null for not sure"),
         _column("confidence", DOUBLE, "probability of best [0-1]"),
@@ -199,6 +199,12 @@ def features() -> StructType:
     return StructType(keys + scalars)
 
 
+def altered_features() -> StructType:
+    """Schema of `altered_features`: the columns of `features`, and which alteration of the clip the row describes."""
+    how = _column("alteration", STRING, "what became of the sound before it was described, step by step; see audio")
+    return StructType([*features().fields, how])
+
+
 def _comment(column: catalogue.Column) -> str:
     published = f"; published: {column.published}" if column.published else ""
     return f"{column.meaning}{published} [{column.unit}]"
@@ -211,6 +217,7 @@ def tables() -> dict[str, StructType]:
         "clips": CLIPS,
         "rejects": REJECTS,
         "features": features(),
+        "altered_features": altered_features(),
         "fingerprints": FINGERPRINTS,
         "models": MODELS,
         "predictions": PREDICTIONS,

@@ -26,6 +26,7 @@ MOMENTS = (
     "fold int, part int, weight double, rows long, "
     "means array<double>, second array<double>, targets array<double>, cross array<double>"
 )
+STANDARDISED = "y int, weight double, z array<double>"
 PARTIAL_SCORES = "clip_id string, part int, weight double, score array<double>"
 MEAT = "part int, matrix array<double>, groups long, rows long"
 
@@ -40,6 +41,7 @@ class Training:
     `group_id` holds together what shares an artist or a recording (`folds.joined_groups`); `recording` is the same for
     near-duplicates, `audio` for the same audio, alone where a clip is unique.
     `rows`: clip_id, unit (the group that is never split), y (index into `genres`), weight (1 / rows of the clip), x.
+    `spread` (p, p): what alterations do to the columns of x, as `regression.solve` takes it; None for a plain ridge.
     """
 
     clips: pd.DataFrame
@@ -48,6 +50,7 @@ class Training:
     names: tuple[str, ...]
     feature_set: str
     units: tuple[str, ...]
+    spread: Floats | None = None
 
     @property
     def labelled(self) -> list[digest.Labelled]:
@@ -143,6 +146,18 @@ def fold_moments(data: Training, fold_of: Ints, count: int) -> list[Moments]:
         merge_all([empty, *(Moments.from_row(row) for row in _records(found[found["fold"] == fold]))])
         for fold in range(count)
     ]
+
+
+def standardised(data: Training, fit: Fit, mix: Floats | None) -> DataFrame:
+    """The rows as y, weight and z: the kept columns in standard deviations (k,), times `mix` (k, k) if given."""
+
+    def scaled(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            if len(batch):
+                z = regression.standardised(fit, np.stack(batch["x"].to_list()))
+                yield batch[["y", "weight"]].assign(z=list(z if mix is None else z @ mix))
+
+    return data.rows.mapInPandas(scaled, STANDARDISED)
 
 
 def held_out_scores(data: Training, fold_of: Ints, fits: Mapping[int, Fit]) -> tuple[Ints, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from classically_punk.audio.decode import Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
-from classically_punk.errors import ClipError, unforeseen
+from classically_punk.errors import ChangedDuringReadError, ClipError, unforeseen
 from classically_punk.features import warm
 from classically_punk.settings import Limits
 
@@ -41,22 +41,33 @@ class Worker:
 
     def describe_file(self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None) -> dict[str, Any]:
         """One file as the walk saw it -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: self.decoder.decode_file(path, size_bytes, modified_ns), genre)
+        return self._guarded(
+            lambda: self.decoder.decode_file(path, size_bytes, modified_ns), lambda clip: self._described(clip, genre)
+        )
+
+    def describe_copies(
+        self, path: bytes, size_bytes: int, modified_ns: int, clip_id: str, alterations: Sequence[str]
+    ) -> dict[str, Any]:
+        """One file as it was ingested, and what is to become of it -> one row of `COPIES`."""
+        return self._guarded(
+            lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
+            lambda clip: self._altered(clip, clip_id, alterations),
+        )
 
     def describe_content(self, content: bytes) -> dict[str, Any]:
         """The bytes of one file -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: self.decoder.decode_content(content), None)
+        return self._guarded(lambda: self.decoder.decode_content(content), lambda clip: self._described(clip, None))
 
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: self.decoder.decode_file(path), None)
+        return self._guarded(lambda: self.decoder.decode_file(path), lambda clip: self._described(clip, None))
 
-    def _guarded(self, opened: Callable[[], Decoded], genre: str | None) -> dict[str, Any]:
+    def _guarded(self, opened: Callable[[], Decoded], described: Callable[[Decoded], dict[str, Any]]) -> dict[str, Any]:
         stage = "decode"
         try:
             clip = opened()
             stage = "describe"
-            return self._described(clip, genre)
+            return described(clip)
         except ClipError as error:
             return _reject(error, stage)
         except Exception as error:  # noqa: BLE001  the one place where an error nobody foresaw becomes a row
@@ -84,6 +95,29 @@ class Worker:
             "fingerprint": fingerprint.packed(words),
             "sketch": fingerprint.sketch(words).tolist(),
             "exhibit": self._exhibit(clip, genre),
+        }
+
+    def _altered(self, clip: Decoded, clip_id: str, alterations: Sequence[str]) -> dict[str, Any]:
+        from classically_punk.audio.alterations import Alteration
+        from classically_punk.features.altered import describe_altered
+
+        if clip.clip_id != clip_id:
+            raise ChangedDuringReadError("other bytes than when it was ingested")
+        rows, failed = [], []
+        for text in alterations:
+            try:
+                made = describe_altered(clip.samples, Alteration.parse(text), clip_id, self.task.segment_s)
+            except ClipError as error:  # the copy's fault, not the clip's: the others are made all the same
+                failed.append(f"{text}: {_reject(error, 'describe')['detail']}")
+            else:
+                rows += [(text, row) for row in made]
+        return {
+            "failed": failed,
+            "alterations": [text for text, _ in rows],
+            "segments": [row.segment for _, row in rows],
+            "starts_s": [row.start_s for _, row in rows],
+            "durations_s": [row.duration_s for _, row in rows],
+            "feature_values": [row.values.tolist() for _, row in rows],
         }
 
     def _exhibit(self, clip: Decoded, genre: str | None) -> bytes | None:

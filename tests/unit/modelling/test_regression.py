@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from classically_punk.modelling.arrays import ModelError
 from classically_punk.modelling.moments import Moments, merge_all
-from classically_punk.modelling.regression import Fit, scores, solve, solve_folds, standardised
+from classically_punk.modelling.regression import Fit, mixing, scores, solve, solve_folds, standardised
 
 CLASSES = 4
 
@@ -75,6 +75,70 @@ def test_clipped_columns_are_penalised_as_they_come() -> None:
     np.testing.assert_allclose(fit.coefficients, other.coef_.T, atol=1e-11)
     np.testing.assert_allclose(scores(fit, clipped), other.predict(clipped), atol=1e-11)
     assert np.all(fit.scales == 1.0)
+
+
+def altered(x: np.ndarray, seed: int = 8) -> np.ndarray:
+    """Differences (n, p) that an alteration might make: correlated, of the columns' scales."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=x.shape) @ rng.normal(size=(x.shape[1], x.shape[1])) * 0.3 * x.std(axis=0)
+
+
+def test_a_spread_penalty_is_rows_of_the_spread_with_target_zero() -> None:
+    """λ·b'(I + N)b is what further rows sqrt(λ·Σw)·(I + N)^(1/2) with target 0 add to a sum of squares."""
+    x, y, w = rows()
+    difference = altered(x)
+    lam, strength = 0.4, 5.0
+    fit = solve(Moments.of(x, y, w, CLASSES), lam, spread=strength * difference.T @ difference / len(x))
+    z, targets = standard(x, w), np.eye(CLASSES)[y]
+    scale = np.sqrt(np.average((x - np.average(x, axis=0, weights=w)) ** 2, axis=0, weights=w))
+    root = np.sqrt(w)[:, np.newaxis]
+    more = np.sqrt(lam * w.sum())
+    design = np.vstack([root * z, more * np.eye(8), more * np.sqrt(strength / len(x)) * difference / scale])
+    goal = np.vstack([root * (targets - np.average(targets, axis=0, weights=w)), np.zeros((8 + len(x), CLASSES))])
+    np.testing.assert_allclose(fit.coefficients, np.linalg.lstsq(design, goal, rcond=None)[0], atol=1e-11)
+
+
+def test_a_plain_ridge_on_mixed_columns_is_the_spread_penalty() -> None:
+    x, y, w = rows()
+    x[:, 4] = 3.0  # a constant column that the alteration does move
+    difference = altered(rows()[0])
+    spread = 4 * difference.T @ difference / len(x)
+    fit = solve(Moments.of(x, y, w, CLASSES), 0.4, spread=spread)
+    mix = mixing(fit, spread)
+    other = Ridge(alpha=0.4 * w.sum()).fit(standardised(fit, x) @ mix, np.eye(CLASSES)[y], sample_weight=w)
+    np.testing.assert_allclose(mix @ other.coef_.T, fit.coefficients, atol=1e-10)
+
+
+def test_the_spread_goes_along_where_the_columns_come_standardised_and_clipped() -> None:
+    x, y, w = rows()
+    clipped = np.clip(standard(x, w), -1.5, 1.5)
+    fit = solve(Moments.of(clipped, y, w, CLASSES), 0.5, standardise=False, spread=3 * np.eye(8))
+    expected = solve(Moments.of(clipped, y, w, CLASSES), 2.0, standardise=False)  # 0.5 (1 + 3)
+    np.testing.assert_allclose(fit.coefficients, expected.coefficients, atol=1e-12)
+
+
+def test_no_spread_is_the_plain_ridge_and_no_ridge_is_plain_least_squares() -> None:
+    moments = Moments.of(*rows(), CLASSES)
+    np.testing.assert_allclose(
+        solve(moments, 0.3, spread=np.zeros((8, 8))).coefficients, solve(moments, 0.3).coefficients, atol=1e-14
+    )
+    wide = np.diag(np.diag(moments.second) / moments.weight)
+    np.testing.assert_array_equal(solve(moments, 0.0, spread=wide).coefficients, solve(moments, 0.0).coefficients)
+
+
+@pytest.mark.parametrize(
+    ("spread", "problem"),
+    [
+        (np.eye(7), r"shape \(7, 7\)"),
+        (np.triu(np.ones((8, 8))), "symmetric"),
+        (-np.eye(8), "diagonal"),
+        (2 * np.ones((8, 8)) - np.eye(8), "negative eigenvalue"),
+        (np.full((8, 8), np.nan), "NaN"),
+    ],
+)
+def test_a_spread_that_is_none_is_refused(spread: np.ndarray, problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        solve(Moments.of(*rows(), CLASSES), 0.3, spread=spread)
 
 
 def test_constant_columns_are_dropped_and_named() -> None:

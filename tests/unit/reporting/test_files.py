@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classically_punk.reporting import write_report
+from classically_punk.reporting.deck import write_deck
 from classically_punk.reporting.findings import Findings
 from classically_punk.reporting.metrics_json import write_metrics
+from classically_punk.reporting.page import write_page
+from classically_punk.reporting.plots import write_plots
 from classically_punk.reporting.text import duration_text, percent, plain, short, slug, visible
 
 Make = Callable[..., Findings]
@@ -24,6 +28,32 @@ def test_a_report_is_four_things_in_one_folder(make_findings: Make, tmp_path: Pa
     found = {str(path.relative_to(tmp_path / "new" / "reports")) for path in (tmp_path / "new").rglob("*.*")}
     assert {"report.html", "slides.pptx", "metrics.json"} <= found
     assert {path.name for path in paths.plots} == {name.removeprefix("plots/") for name in found if "plots/" in name}
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_one_before_as_it_was(
+    make_findings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    write_report(make_findings(genres=("jazz", "rock"), clips=3), tmp_path)
+    before = content()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for write in (write_metrics, write_page_without_plots, write_deck):
+        name = {write_metrics: "metrics.json", write_deck: "slides.pptx"}.get(write, "report.html")
+        with pytest.raises(OSError, match="No space left"):
+            write(make_findings(genres=("blues", "disco"), clips=4), tmp_path / name)
+    with pytest.raises(OSError, match="No space left"):
+        write_plots(make_findings(genres=("blues", "disco"), clips=4), tmp_path / "plots")
+    assert content() == before
+
+
+def write_page_without_plots(findings: Findings, path: Path) -> None:
+    write_page(findings, [], path)
 
 
 def test_metrics_json_holds_every_row_unchanged_and_where_it_came_from(make_findings: Make, tmp_path: Path) -> None:

@@ -1,0 +1,177 @@
+"""Altered copies of a sample of clips -> `altered_features`, and what they tell a fit.
+
+A copy is made and described in the executors while its clip is open, and its sound is thrown away; the row keeps the
+line that the sound can be made again from. Only copies that the table lacks are made.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import ArrayType, DoubleType, IntegerType, StringType, StructField, StructType
+
+from classically_punk.audio import alterations
+from classically_punk.features import catalogue
+from classically_punk.settings import Settings
+from classically_punk.spark.extract import as_columns, task_count, task_of, tasks_by_bytes
+from classically_punk.spark.progress import say, watched
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.worker import worker_of_this_process
+
+TABLE = "altered_features"
+KEY = ("clip_id", "segment", "alteration")
+WANTED = "clip_id string, alteration string"
+FILES = ("clip_id", "genre", "path", "path_bytes", "size_bytes", "modified_ns", "alterations")
+OPENED = (
+    "clip_id string, genre string, path string, path_bytes binary, size_bytes long, modified_ns long, "
+    "alterations array<string>, task int"
+)
+SHOWN = 5
+COPIES = StructType(
+    [
+        StructField("reason", StringType()),
+        StructField("detail", StringType()),
+        StructField("stage", StringType()),
+        StructField("failed", ArrayType(StringType())),
+        StructField("alterations", ArrayType(StringType())),
+        StructField("segments", ArrayType(IntegerType())),
+        StructField("starts_s", ArrayType(DoubleType())),
+        StructField("durations_s", ArrayType(DoubleType())),
+        StructField("feature_values", ArrayType(ArrayType(DoubleType()))),
+    ]
+)
+"""The copies of one file as a worker left them: `reason`, `detail`, `stage`, or what failed and a row a segment."""
+
+
+def alter_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+    """Describes the altered copies that the model is to learn from and that are missing."""
+    make(warehouse, settings, run, training_copies(warehouse, settings))
+
+
+def training_copies(warehouse: Warehouse, settings: Settings) -> pd.DataFrame:
+    """(clip_id, alteration) of every copy that the model is to learn from; none where copies are off."""
+    how, seed = settings.model, settings.evaluation.seed
+    off = how.altered_copies == 0 or how.altered_strength == 0
+    clips = [] if off else sample(warehouse, how.altered_sample, seed)
+    copies = [(clip, alterations.drawn(clip, n, seed).text) for clip in clips for n in range(how.altered_copies)]
+    return pd.DataFrame(copies, columns=["clip_id", "alteration"], dtype=object)
+
+
+def sample(warehouse: Warehouse, count: int, seed: int, longer_than_s: float = 0.0) -> list[str]:
+    """At most `count` labelled clips with a present file, as even over the genres as there are clips, sorted.
+
+    The first of each genre in the order of a hash of seed and clip_id: a corpus that grows keeps most of them.
+    """
+    live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
+    clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
+    clips = clips.where(F.col("duration_s") > longer_than_s).join(live, "clip_id", "left_semi")
+    clips = clips.withColumn("turn", F.sha2(F.concat(F.lit(f"{seed}:"), "clip_id"), 256))
+    ranked = clips.withColumn("rank", F.row_number().over(Window.partitionBy("genre").orderBy("turn")))
+    chosen = ranked.where(F.col("rank") <= count).orderBy("rank", "turn").limit(count).select("clip_id").collect()
+    return sorted(row["clip_id"] for row in chosen)
+
+
+def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFrame) -> None:
+    """Makes and describes those of the wanted (clip_id, alteration) that the table lacks in the current definitions.
+
+    A file that cannot be opened as it was ingested is passed over, counted and named: training does without its copies.
+    """
+    if wanted.empty:
+        return
+    _relabel(warehouse)
+    files = _missing(warehouse, settings, wanted)
+    if files.empty:
+        return
+    with run.stage("alter"):
+        copies = int(files["alterations"].map(len).sum())
+        with watched(warehouse.spark.sparkContext, f"clips altered into {copies} copies", len(files)):
+            described = warehouse.staged("altered", _described(warehouse, files, settings, run.run_id))
+        warehouse.replace(TABLE, _rows(described, settings), KEY, whole=("clip_id", "alteration"))
+        passed = [row.asDict(recursive=True) for row in _passed_over(described).collect()]
+    warehouse.drop_staged()
+    lost = sum(len(row["failed"] or row["alterations"]) for row in passed)
+    run.counts |= {"altered": copies - lost, "not_altered": lost}
+    for row in passed[:SHOWN]:
+        say(f"not altered: {row['path']}: {row['reason'] or '; '.join(row['failed'])}")
+    unforeseen = sum(row["reason"] == "INTERNAL_ERROR" for row in passed)
+    if unforeseen:
+        run.gate(f"{unforeseen} clips met an error nobody foresaw while they were altered: {passed[0]['detail']}")
+
+
+def _missing(warehouse: Warehouse, settings: Settings, wanted: pd.DataFrame) -> pd.DataFrame:
+    """The files to open: clip_id, genre, path, path_bytes, size_bytes, modified_ns, alterations, task."""
+    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
+    asked = warehouse.spark.createDataFrame(wanted, WANTED)
+    there = warehouse.read(TABLE).where(F.col("feature_set") == feature_set)
+    absent = asked.join(there.select("clip_id", "alteration").distinct(), ["clip_id", "alteration"], "left_anti")
+    copies = absent.groupBy("clip_id").agg(F.array_sort(F.collect_set("alteration")).alias("alterations"))
+    live = warehouse.read("files").where("status = 'accepted'")
+    one = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
+    live = live.withColumn("at", one).where("at = 1").drop("genre", "reason")
+    genres = warehouse.read("clips").select("clip_id", "genre")
+    files = copies.join(live, "clip_id").join(genres, "clip_id")
+    files = files.withColumn("modified_ns", F.unix_micros("modified_at") * 1000).select(*FILES)
+    found = files.toPandas().sort_values("clip_id", ignore_index=True)
+    # what a file costs is its copies, each of half a minute at most, more than its bytes
+    weights = [len(copies) for copies in found["alterations"]]
+    found["task"] = tasks_by_bytes(weights, settings.run.files_per_task)
+    return found
+
+
+def _described(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_id: str) -> DataFrame:
+    """(clip_id, genre, path, alterations) of every file, with `described` as `COPIES`."""
+    task = task_of(settings, run_id, exhibits=False)
+
+    @pandas_udf(COPIES)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    def describe(
+        paths: pd.Series, sizes: pd.Series, times: pd.Series, clips: pd.Series, lines: pd.Series
+    ) -> pd.DataFrame:
+        worker = worker_of_this_process(task)
+        rows = [
+            worker.describe_copies(bytes(path), int(size), int(modified), clip, list(wanted))
+            for path, size, modified, clip, wanted in zip(paths, sizes, times, clips, lines, strict=True)
+        ]
+        return as_columns(rows, COPIES.names)
+
+    opened = warehouse.spark.createDataFrame(files, OPENED)
+    placed = opened.repartitionById(task_count(len(files), settings.run.files_per_task), F.col("task"))
+    columns = ("path_bytes", "size_bytes", "modified_ns", "clip_id", "alterations")
+    return placed.select("clip_id", "genre", "path", "alterations", describe(*columns).alias("described"))
+
+
+def _rows(described: DataFrame, settings: Settings) -> DataFrame:
+    """(clip_id, genre, described) -> rows of the table, one per segment of each copy."""
+    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
+    arrays = ("alterations", "segments", "starts_s", "durations_s", "feature_values")
+    made = described.where("described.reason IS NULL")
+    zipped = F.arrays_zip(*(F.col(f"described.{name}").alias(name) for name in arrays))
+    rows = made.select("clip_id", "genre", F.explode(zipped).alias("s"))
+    return rows.select(
+        "clip_id",
+        F.col("s.segments").alias("segment"),
+        F.col("s.starts_s").alias("start_s"),
+        F.col("s.durations_s").alias("duration_s"),
+        "genre",
+        F.lit(feature_set).alias("feature_set"),
+        *(F.col("s.feature_values")[i].alias(c.name) for i, c in enumerate(catalogue.columns("punk"))),
+        F.col("s.alterations").alias("alteration"),
+    )
+
+
+def _passed_over(described: DataFrame) -> DataFrame:
+    """(path, alterations, reason, detail, failed) of the files of which a copy is missing still."""
+    reason, failed = F.col("described.reason"), F.coalesce(F.col("described.failed"), F.array())
+    rows = described.select("path", "alterations", reason, "described.detail", failed.alias("failed"))
+    return rows.where(F.col("reason").isNotNull() | (F.size("failed") > 0)).orderBy("path")
+
+
+def _relabel(warehouse: Warehouse) -> None:
+    """A changed label reaches the copies as it reaches `features`: nothing is described again."""
+    copies = warehouse.read(TABLE).select("clip_id", F.col("genre").alias("was")).distinct()
+    moved = warehouse.read("clips").select("clip_id", "genre").join(copies, "clip_id")
+    moved = moved.where(~F.col("genre").eqNullSafe(F.col("was"))).select("clip_id", "genre").localCheckpoint()
+    if not moved.isEmpty():
+        warehouse.assign(TABLE, moved, ("clip_id",), ("genre",))
