@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import wav_file
 from tests.spark.conftest import Bench, make_corpus, music
 
+from classically_punk.app import answering
 from classically_punk.app import classify as desk
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ConfigError
@@ -39,9 +40,9 @@ def test_unlabelled_clips_are_answered_once_as_on_the_desk_and_in_sql(trained: B
     assert (run.counts["classified"], run.counts["opened"]) == (4, 5)
 
     model, settings = desk.load([f"--warehouse.root={trained.settings.warehouse.root}"])
-    found = desk.listed([os.fsencode(tmp_path / "new")])
+    found = desk.listed([os.fsencode(tmp_path / "new")], settings)
     with IsolatedDecoder(settings.limits, settings.features.whole_clip_s) as decoder:
-        lines = {line.path: line for line in (desk.answer(file, model, decoder) for file in found)}
+        lines = {line.path: line for line in (answering.answer(file, model, decoder).line for file in found)}
     answers = trained.warehouse.read("predictions").where(f"protocol = '{PROTOCOL}'")
     files = trained.warehouse.read("files").select("clip_id", "path")
     rows = [row.asDict() for row in answers.join(files, "clip_id").collect()]

@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from classically_punk.app.terminal import Counter, shown
+from classically_punk.app.answering import Input, answer
+from classically_punk.app.answers import Told, Wanted, as_object, as_paragraph
+from classically_punk.app.terminal import Counter
 from classically_punk.audio import inventory
 from classically_punk.audio.isolation import IsolatedDecoder
-from classically_punk.errors import ClipError, ConfigError, PunkError
-from classically_punk.features import catalogue, describe, warm
+from classically_punk.errors import ConfigError, PunkError, TooLargeError, UnforeseenError
+from classically_punk.features import catalogue, warm
 from classically_punk.modelling import published
 from classically_punk.settings import Settings
 
 DEFAULT_CONFIG = Path("conf/local.toml")
+STANDARD_INPUT = b"-"
+POOL_FROM = 16
+"""Fewer files are answered for by this process alone: the start of others costs more than they save."""
+BLOCK = 1 << 20
+TOP_OF_ONE, TOP_OF_MANY = 3, 1
+"""Genres that are named where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
-class Input:
-    """One file to answer for: `shown` is its path as given, `path` what is opened; `reason` if the walk refused it."""
+class Asked:
+    """What `punk classify` was asked to print; None = as fits the number of files."""
 
-    shown: bytes
-    path: bytes
-    reason: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One answer: the keys of the JSON object, in this order. Of a reject only path, reason and detail are set."""
-
-    path: str
-    best: str | None = None
-    predicted: str | None = None
-    confidence: float | None = None
-    probabilities: dict[str, float] | None = None
-    scores: dict[str, float] | None = None
-    reason: str | None = None
-    detail: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    as_json: bool = False
+    top: int | None = None
+    table: bool = False
+    workers: int | None = None
 
 
 def load(overrides: Sequence[str]) -> tuple[published.PublishedModel, Settings]:
     """`[--config FILE] [--section.key=value …]` -> the published model they lead to. Raises ConfigError."""
+    root, settings = warehouse(overrides)
+    return load_from(root, settings), settings
+
+
+def warehouse(overrides: Sequence[str]) -> tuple[Path, Settings]:
+    """`[--config FILE] [--section.key=value …]` -> the warehouse folder they name. Raises ConfigError."""
     settings = Settings.from_command_line(overrides)
     base = Path()
     if not settings.warehouse.root and "--config" not in overrides:
@@ -55,84 +53,104 @@ def load(overrides: Sequence[str]) -> tuple[published.PublishedModel, Settings]:
         settings = Settings.from_command_line(["--config", str(base / DEFAULT_CONFIG), *overrides])
     text = settings.need("warehouse.root")
     # only paths in the configuration of another folder need that folder: all others are relative to this one
-    root = settings.folder("warehouse.root") if "://" in text else base / Path(text).expanduser()
+    return settings.folder("warehouse.root") if "://" in text else base / Path(text).expanduser(), settings
+
+
+def load_from(root: Path, settings: Settings) -> published.PublishedModel:
+    """The model in force in a warehouse folder, which must be of features that this version measures.
+
+    Raises ConfigError.
+    """
+    where = f"warehouse.root={settings.warehouse.root}"
     try:
         model = published.load_current(root)
     except PunkError as error:
-        raise ConfigError(f"warehouse.root={text}", _problem(error)) from None
+        raise ConfigError(where, _problem(error)) from None
     name = model.feature_set.partition("@")[0]
     if name not in catalogue.FEATURE_SETS or model.feature_set != catalogue.feature_set_id(name, model.segment_s):
         raise ConfigError(
-            f"warehouse.root={text}",
+            where,
             f"model {model.model_id} was made of features {model.feature_set}, which this version does not measure; "
             "run train_genres again",
         )
-    return model, settings
+    return model
 
 
-def listed(paths: Iterable[bytes]) -> list[Input]:
-    """Paths as given -> every file, in order; a folder's files by the bytes of their paths. Raises ConfigError."""
+def listed(paths: Sequence[bytes], settings: Settings) -> list[Input]:
+    """Paths as given -> every file, in order; a folder's files by the bytes of their paths; `-` is standard input.
+
+    Raises ConfigError.
+    """
+    if paths.count(STANDARD_INPUT) > 1:
+        raise ConfigError("-", "standard input can be given once")
     files: list[Input] = []
     for given in paths:
-        if given and Path(os.fsdecode(given)).is_dir():
+        if given == STANDARD_INPUT:
+            files.append(_standard_input(settings.limits.max_bytes))
+        elif given and Path(os.fsdecode(given)).is_dir():
             files += _below(given)
         elif os.path.lexists(given):
-            files.append(Input(given, given))
+            files.append(Input(inventory.path_text(given), given))
         else:
             raise ConfigError(inventory.path_text(given), "no such file or folder")
     return files
 
 
-def answer(file: Input, model: published.PublishedModel, decoder: IsolatedDecoder) -> Line:
-    """One file -> its answer; a clip's fault is an answer too."""
-    path = inventory.path_text(file.shown)
-    name = model.feature_set.partition("@")[0]
-    if file.reason is not None:
-        return Line(path, reason=file.reason, detail=file.detail)
-    try:
-        clip = decoder.decode_file(file.path)
-        rows = describe.describe_segments(clip.samples, model.segment_s, name)
-    except ClipError as error:
-        return Line(path, reason=error.code, detail=str(error))
-    columns = [column.name for column in catalogue.columns(name)]
-    said = model.classify(columns, [row.segment for row in rows], np.stack([row.values for row in rows]))
-    return Line(
-        path,
-        best=said.best,
-        predicted=said.predicted,
-        confidence=said.confidence,
-        probabilities=said.probabilities,
-        scores=said.scores,
-        warnings=list(clip.warnings),
-    )
+def answers(
+    files: Sequence[Input], model: published.PublishedModel, settings: Settings, wanted: Wanted, workers: int | None
+) -> Generator[Told, None, None]:
+    """One answer a file, in order and as soon as it is known; by as many processes as there are cores, if it pays."""
+    with ExitStack() as stack:
+        limits, whole = settings.limits, settings.features.whole_clip_s
+        if workers is None:
+            from classically_punk.app.pool import cores
+
+            workers = cores() if len(files) >= POOL_FROM else 1
+        if workers > 1:
+            from classically_punk.app.pool import Pool
+
+            pool = stack.enter_context(Pool(limits, whole, min(workers, len(files))))
+            yield from pool.answers(files, model, wanted)
+        else:
+            decoder = stack.enter_context(IsolatedDecoder(limits, whole))
+            warm.read_only_cache()
+            for file in files:
+                yield answer(file, model, decoder, wanted)
 
 
-def tell(files: Sequence[Input], model: published.PublishedModel, decoder: IsolatedDecoder, as_json: bool) -> None:
-    """Prints one line per file as soon as it is known."""
-    warm.read_only_cache()
+def tell(
+    files: Sequence[Input],
+    model: published.PublishedModel,
+    settings: Settings,
+    asked: Asked,
+    heard: Callable[[Input, Told], None] = lambda file, told: None,
+) -> bool:
+    """Prints an answer for every file as soon as it is known and hands it to `heard`; whether all went as foreseen."""
+    one = len(files) == 1
+    top = asked.top if asked.top is not None else TOP_OF_ONE if one else TOP_OF_MANY
+    wanted = Wanted(explain=asked.table or (one and not asked.as_json), table=asked.table)
     counter = Counter("files", len(files))
-    for number, file in enumerate(files, start=1):
-        line = answer(file, model, decoder)
-        print(as_object(line) if as_json else as_sentence(line), flush=True)
-        counter.at(number)
+    foreseen = True
+    with closing(answers(files, model, settings, wanted, asked.workers)) as given:  # whatever ends this, ends them
+        for number, (file, told) in enumerate(zip(files, given, strict=True), start=1):
+            print(as_object(told) if asked.as_json else "\n".join(as_paragraph(told, top)), flush=True)
+            heard(file, told)
+            foreseen = foreseen and told.line.reason != UnforeseenError.code
+            counter.at(number)
     counter.done()
+    return foreseen
 
 
-def as_object(line: Line) -> str:
-    """The answer as one line of JSON, in ASCII: no name can break a terminal or an encoding."""
-    return json.dumps(asdict(line), allow_nan=False)
-
-
-def as_sentence(line: Line) -> str:
-    """The answer for a reader: genre, confidence, path; or the reason why there is none."""
-    path = shown(line.path)
-    if line.best is None or line.confidence is None:
-        return f"{'-':<12}       {path}: {line.reason}, {shown(line.detail or '')}"
-    genre = shown(line.best)
-    if line.predicted is None:
-        genre = f"{genre}?"  # the best guess, below the model's threshold
-    warned = f" ({', '.join(line.warnings)})" if line.warnings else ""
-    return f"{genre:<12} {line.confidence:>4.0%}  {path}{warned}"
+def _standard_input(most: int) -> Input:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ConfigError("-", "standard input is a terminal; give it audio: … | punk classify -")
+    content = bytearray()
+    while block := sys.stdin.buffer.read(BLOCK):
+        content += block
+        if len(content) > most:
+            error = TooLargeError(f"more than {most} bytes")
+            return Input("-", reason=error.code, detail=str(error))
+    return Input("-", content=bytes(content))
 
 
 def _below(folder: bytes) -> list[Input]:
@@ -143,7 +161,10 @@ def _below(folder: bytes) -> list[Input]:
     # `path` begins with the folder as it was given, not as the walk writes it
     top = len(inventory.absolute(folder).rstrip(b"/"))
     given = folder.rstrip(b"/")
-    return [Input(given + one.path[top:], one.path, one.reason, one.detail) for one in found]
+    return [
+        Input(inventory.path_text(given + one.path[top:]), one.path, reason=one.reason, detail=one.detail)
+        for one in found
+    ]
 
 
 def _home_of_default_config() -> Path:
@@ -151,7 +172,7 @@ def _home_of_default_config() -> Path:
     for folder in (Path(), Path(__file__).resolve().parents[3]):
         if (folder / DEFAULT_CONFIG).is_file():
             return folder
-    raise ConfigError("punk classify", "no model: give --warehouse.root=FOLDER or --config FILE (or run scripts/demo)")
+    raise ConfigError("punk", "no model: give --warehouse.root=FOLDER or --config FILE (or run scripts/demo)")
 
 
 def _problem(error: PunkError) -> str:

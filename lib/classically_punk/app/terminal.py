@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TextIO
+
+IN_PLACE_S, LOG_S = 0.1, 30.0
+"""Seconds between two looks at how far it is: on a terminal, and where progress becomes log lines."""
 
 
 def shown(text: str) -> str:
@@ -20,18 +24,31 @@ def lenient(stream: TextIO) -> TextIO:
 
 
 class Counter:
-    """A line on stderr that counts up in place, on a terminal only; `done()` clears it away."""
+    """How far a long loop is, on stderr: counts up in place on a terminal, by a log line now and then elsewhere.
+
+    Silent where the answers themselves appear on a terminal, and for a total of one.
+    """
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total = what, total
-        self.on = sys.stderr.isatty() and not sys.stdout.isatty() and total > 1
+        self.in_place = sys.stderr.isatty()
+        self.on = total > 1 and not sys.stdout.isatty()
+        self.begun = self._told = time.monotonic()
 
     def at(self, number: int) -> None:
-        """Shows how many of the total are behind us."""
-        if self.on:
-            print(f"\r{number} of {self.total} {self.what}", end="", file=sys.stderr, flush=True)
+        """Tells how many of the total are behind us, how fast and how long the rest takes; not too often."""
+        now = time.monotonic()
+        if not self.on or now - self._told < (IN_PLACE_S if self.in_place else LOG_S):
+            return
+        self._told = now
+        rate = number / (now - self.begun)
+        text = f"{number} of {self.total} {self.what}, {rate:.1f} a second, {(self.total - number) / rate:.0f} s left"
+        bar = f"[{'#' * (20 * number // self.total):<20}] " if self.in_place else "punk: "
+        end = "" if self.in_place else "\n"
+        start, rest = ("\r", "\x1b[K") if self.in_place else ("", "")
+        print(f"{start}{bar}{text}{rest}", end=end, file=sys.stderr, flush=True)
 
     def done(self) -> None:
         """Clears the line."""
-        if self.on:
+        if self.on and self.in_place:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ Whatever is chosen or learnt beside the coefficients (ridge strength, decision, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,8 +51,9 @@ class Lesson:
 class Learner:
     """Sums per cell, and for every clip its cell (-1: in none), its mean columns (n, p) and its class.
 
-    `scaled`: the columns come standardised and are penalised as they are. `lam` None chooses λ by inner folds. Fits are
-    kept: the same training cells are solved once for each λ asked for.
+    `scaled`: the columns come standardised and are penalised as they are. `spread`: training cells -> what alterations
+    do to the columns (p, p), as `regression.solve` takes it. `lam` None chooses λ by inner folds. Fits are kept: the
+    same training cells are solved once for each λ asked for.
     """
 
     parts: Sequence[Moments]
@@ -60,7 +61,7 @@ class Learner:
     columns: Floats
     classes: Ints
     scaled: bool = False
-    spread: Floats | None = None
+    spread: Callable[[Cells], Floats | None] | None = None
     kind: str = "argmax"
     lam: float | None = None
     _fits: dict[tuple[Cells, float], Fit] = field(default_factory=dict)
@@ -68,11 +69,15 @@ class Learner:
 
     def take(self, columns: Mask) -> Learner:
         """The same without some columns: their sums are part of the sums that are there."""
-        at = np.flatnonzero(columns)
-        spread = None if self.spread is None else self.spread[np.ix_(at, at)]
+        at, spread = np.flatnonzero(columns), self.spread
+
+        def less(cells: Cells) -> Floats | None:
+            whole = None if spread is None else spread(cells)
+            return None if whole is None else np.asarray(whole[np.ix_(at, at)])
+
         parts = [part.take(at) for part in self.parts]
         return Learner(
-            parts, self.cell, self.columns[:, at], self.classes, self.scaled, spread, kind=self.kind, lam=self.lam
+            parts, self.cell, self.columns[:, at], self.classes, self.scaled, less, kind=self.kind, lam=self.lam
         )
 
     def clips(self, cells: Cells) -> Ints:
@@ -93,7 +98,9 @@ class Learner:
         """Training cells and λ -> the fit of every genre. Raises ModelError as `regression.solve`."""
         key = (tuple(sorted(cells)), lam)
         if key not in self._fits:
-            self._fits[key] = regression.solve(self._sums(key[0]), lam, standardise=not self.scaled, spread=self.spread)
+            self._fits[key] = regression.solve(
+                self._sums(key[0]), lam, standardise=not self.scaled, spread=self.spread_of(key[0])
+            )
         return self._fits[key]
 
     def strength(self, lesson: Lesson) -> float:
@@ -173,10 +180,14 @@ class Learner:
     def _sums(self, cells: Cells) -> Moments:
         return merge_all([self.parts[cell] for cell in cells])
 
+    def spread_of(self, cells: Cells) -> Floats | None:
+        """What alterations do to the columns (p, p), as these training cells tell it; None for a plain ridge."""
+        return None if self.spread is None else self.spread(cells)
+
     def _path(self, cells: Cells) -> tuple[Fit, ...]:
         if cells not in self._paths:
             self._paths[cells] = regression.solve_path(
-                self._sums(cells), GRID, standardise=not self.scaled, spread=self.spread
+                self._sums(cells), GRID, standardise=not self.scaled, spread=self.spread_of(cells)
             )
             self._fits.update({(cells, fit.lam): fit for fit in self._paths[cells]})
         return self._paths[cells]

@@ -8,9 +8,11 @@ first. A transform is data (kind and numbers), never code; what it learns are th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,6 +67,17 @@ class Transform:
             self.kind != "fourier" or (1 <= self.count <= MOST and self.width > 0),
             f"'fourier' needs 1 to {MOST} directions and a width above zero",
         )
+
+    @classmethod
+    def from_json(cls, text: str) -> Transform:
+        """JSON of its fields -> itself. Raises ModelError for other content."""
+        try:
+            raw: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
+            }
+            return cls(**raw)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"the transform cannot be read: {error}") from error
 
     @property
     def needs_scale(self) -> bool:

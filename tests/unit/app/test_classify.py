@@ -1,10 +1,8 @@
-"""`punk classify`: what it prints and how it ends, with a model whose scores can be worked out by hand.
-
-The model hears loudness only: score(loud) = RMS, score(quiet) = 0.25 - RMS. A sine of amplitude a has RMS a / √2.
-"""
+"""`punk classify`: what it prints and how it ends, with a model whose scores can be worked out by hand."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -14,50 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from tests.unit.app.conftest import LOUD, QUIET, model, sine
 
-from classically_punk.app import classify, cli
-from classically_punk.app.terminal import shown
-from classically_punk.features import catalogue
+from classically_punk.app import answers, cli
+from classically_punk.app.terminal import Counter, shown
 from classically_punk.modelling import published
 
 WriteWav = Callable[..., Path]
-LOUD, QUIET = 0.5, 0.05
 KEYS = ["path", "best", "predicted", "confidence", "probabilities", "scores", "reason", "detail", "warnings"]
-
-
-def sine(amplitude: float, seconds: float = 1.5) -> Any:
-    # 50 samples a period: every frame of the RMS holds nearly whole periods
-    return amplitude * np.sin(2 * np.pi * 441 * np.arange(round(22_050 * seconds)) / 22_050)
-
-
-def model(**changes: Any) -> published.PublishedModel:
-    values: dict[str, Any] = {
-        "model_id": "0123456789abcdef",
-        "genres": ("loud", "quiet"),
-        "feature_set": catalogue.feature_set_id("classic57", 3.0),
-        "feature_names": ("loudness_rms_mean",),
-        "means": (0.0,),
-        "scales": (1.0,),
-        "clip_low": None,
-        "clip_high": None,
-        "intercepts": (0.0, 0.25),
-        "coefficients": ((1.0,), (-1.0,)),
-        "lam": 0.0,
-        "decision": published.Decision(temperature=0.1),
-        "segment_s": 3.0,
-        "training": published.Training(clips=2, groups=2, digest="0" * 64),
-        "published_at": "2000-01-01T00:00:00+00:00",
-        "run_id": "a-run",
-    }
-    return published.PublishedModel(**(values | changes))
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> str:
-    published.publish(tmp_path / "warehouse", model())
-    return f"--warehouse.root={tmp_path / 'warehouse'}"
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -90,7 +53,9 @@ def test_below_the_threshold_there_is_a_best_and_no_prediction(
     (told,) = lines(capsys.readouterr().out)
     assert (told["best"], told["predicted"]) == ("loud", None)
     assert cli.main(["classify", str(song), f"--warehouse.root={tmp_path / 'warehouse'}"]) == 0
-    assert capsys.readouterr().out.startswith("loud?")
+    said = capsys.readouterr().out
+    assert said.startswith("not sure")
+    assert "best guess: loud" in said
 
 
 def test_one_object_a_file_in_order_and_rejects_are_answers(
@@ -147,7 +112,7 @@ def test_a_hostile_name_cannot_speak_to_the_terminal(
         for name in (hostile, os.fsdecode(b"\xff\x9b2J")):
             assert cli.main(["classify", str(tmp_path / name), warehouse, *extra]) == 0
             out = capsys.readouterr().out
-            assert out.count("\n") == 1
+            assert out.count("\n") == 1  # of a reject there is nothing to explain
             assert all(c.isprintable() for c in out.rstrip("\n"))
     assert cli.main(["classify", str(tmp_path / "\x1b[31mnone"), warehouse]) == 2
     assert "\x1b" not in capsys.readouterr().err
@@ -169,6 +134,12 @@ def test_shown_keeps_what_can_be_read() -> None:
         (["", "{warehouse}"], "no such file or folder"),
         (["{song}", "--warehouse.root={none}"], "no model is published there"),
         (["{song}", "--config", "{none}"], "cannot read the configuration"),
+        (["{song}", "--json", "--top", "3"], "--json tells all genres"),
+        (["{song}", "--top", "0"], "--top"),
+        (["{song}", "--workers", "none"], "--workers"),
+        (["-", "-", "{warehouse}"], "once"),
+        (["-", "{song}", "--playlists", "{none}"], "no place in a playlist"),
+        (["{song}", "{warehouse}", "--playlists", "{song}/x"], "--playlists"),
     ],
 )
 def test_wrong_usage_ends_with_status_2_and_says_what(
@@ -286,5 +257,105 @@ def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path, warehouse: str) -> 
 
 
 def test_a_sentence_names_genre_confidence_and_warnings() -> None:
-    line = classify.Line("a.wav", best="blues", predicted="blues", confidence=0.614, warnings=["CLIPPED"])
-    assert classify.as_sentence(line) == "blues         61%  a.wav (CLIPPED)"
+    line = answers.Line("a.wav", best="blues", predicted="blues", confidence=0.614, warnings=["CLIPPED"])
+    assert answers.as_sentence(line) == "blues         61%  a.wav (CLIPPED)"
+
+
+def test_one_song_is_told_with_the_next_genres_and_why(
+    tmp_path: Path, write_wav: WriteWav, warehouse: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_wav(tmp_path / "song.wav", sine(0.2))
+    assert cli.main(["classify", str(song), warehouse]) == 0
+    told = capsys.readouterr().out.splitlines()
+    # RMS 0.1414: scores 0.1414 and 0.1086, a tenth of their difference in the exponent
+    share = 1 / (1 + math.exp(-(2 * 0.2 / math.sqrt(2) - 0.25) / 0.1))
+    assert told[0] == f"loud          {share:.0%}  {song}"
+    assert told[1] == f"  then quiet {1 - share:.0%}"
+    assert told[2].startswith("  towards loud: loudness +0.14")
+    assert "higher: 0.14" in told[2]
+    assert "FS; training mean 0 (mean of frame level" in told[2]
+    assert len(told) == 3
+
+
+def test_the_table_lists_every_feature_of_the_model(
+    tmp_path: Path, write_wav: WriteWav, warehouse: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = write_wav(tmp_path / "song.wav", sine(QUIET))
+    assert cli.main(["classify", str(song), "--explain", warehouse, "--top=1"]) == 0
+    told = capsys.readouterr().out
+    assert "then" not in told
+    assert "score of quiet" in told
+    assert told.count("loudness_rms_mean: higher") == 1
+    assert cli.main(["classify", str(song), "--explain", "--json", warehouse]) == 0
+    (line,) = lines(capsys.readouterr().out)
+    assert list(line) == [*KEYS, "explanation"]
+    (family,) = line["explanation"]["families"]
+    assert family["features"][0]["push"] == family["push"] == pytest.approx(-QUIET / math.sqrt(2), abs=1e-3)
+
+
+def test_a_song_comes_through_standard_input(tmp_path: Path, write_wav: WriteWav, warehouse: str) -> None:
+    song = write_wav(tmp_path / "song.wav", sine(LOUD))
+    command = [sys.executable, "-m", "classically_punk.app.cli", "classify", "-", "--json", warehouse]
+    run = subprocess.run(command, input=song.read_bytes(), capture_output=True, check=True)
+    (told,) = lines(run.stdout.decode())
+    assert (told["path"], told["best"]) == ("-", "loud")
+    assert told["scores"]["loud"] == pytest.approx(LOUD / math.sqrt(2), abs=2e-3)
+    empty = subprocess.run(command, input=b"", capture_output=True, check=True)
+    assert lines(empty.stdout.decode())[0]["reason"] == "EMPTY_FILE"
+    large = subprocess.run([*command, "--limits.max_bytes=2000"], input=b"x" * 3000, capture_output=True, check=True)
+    assert lines(large.stdout.decode())[0]["reason"] == "TOO_LARGE"
+
+
+def test_help_shows_examples_and_needs_nothing() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "classically_punk.app.cli", "classify", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "punk classify --playlists Sorted Music/" in run.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_line_that_is_cleared_and_log_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter(range(0, 1000, 40))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    counter = Counter("files", 10)
+    counter.at(5)
+    assert capsys.readouterr().err == "punk: 5 of 10 files, 0.1 a second, 40 s left\n"
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    counter = Counter("files", 10)
+    counter.at(5)
+    counter.done()
+    assert "[##########          ] 5 of 10 files" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert not Counter("files", 10).on
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("classify", "playlists", "explain", "completion"):
+        assert word in script
+
+
+def test_bash_completes_commands_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+
+    def completed(*words: str) -> set[str]:
+        line = f"COMP_WORDS=({' '.join(map(repr, words))}); COMP_CWORD={len(words) - 1}; _punk; echo ${{COMPREPLY[@]}}"
+        run = subprocess.run(["bash", "-c", f"{script}\n{line}"], capture_output=True, text=True, check=True)
+        return set(run.stdout.split())
+
+    assert completed("punk", "cl") == {"classify"}
+    assert completed("punk", "classify", "--j") == {"--json"}
+    assert completed("punk", "completion", "f") == set()

@@ -19,7 +19,7 @@ from pptx import Presentation
 from tests.hostile import BYTES, ONLY_IN_A_TABLE, printable
 from tests.unit.reporting.conftest import findings_of
 
-from classically_punk.app.classify import Line, as_object, as_sentence
+from classically_punk.app.answers import Line, Told, as_object, as_sentence
 from classically_punk.audio.inventory import path_text
 from classically_punk.modelling import published
 from classically_punk.reporting import Paths, plots, write_report
@@ -180,7 +180,7 @@ def test_a_line_on_a_terminal_stays_one_line_of_text(name: str, capsys: pytest.C
     refused = Line(f"/m/{name}.wav", reason="NOT_AUDIO", detail=name)
     assert printable(as_sentence(answer))
     assert printable(as_sentence(refused))
-    told = as_object(answer)
+    told = as_object(Told(answer))
     assert told.isascii()
     assert "\n" not in told
     assert (json.loads(told)["path"], json.loads(told)["best"]) == (f"/m/{name}.wav", name)

@@ -1,0 +1,206 @@
+"""Why a clip got its answer: how far each feature pushed a genre's score from that of the mean training clip.
+
+A score is linear: score = that of the mean clip + Σ coefficient · standardised value. A push is one term of that sum,
+in units of score, averaged over the segments that the answer comes from. Pushes of a family or a catalogue entry (a
+group) are sums of those of its features; single coefficients of related features mean little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from classically_punk.features import catalogue
+from classically_punk.modelling.published import PublishedModel
+from classically_punk.reporting.text import plain, signed
+
+COMPARED: dict[str, tuple[str, str]] = {"BPM": ("faster", "slower"), "LUFS": ("louder", "quieter")}
+"""Unit -> words for above and below the training mean; all others are higher or lower."""
+EQUAL_SHARE = 0.01
+"""Standard deviations from the mean within which a value is called average."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One feature: the clip's `value` and the training `mean` in `unit`, and its `push` in units of score."""
+
+    feature: str
+    family: str
+    group: str
+    meaning: str
+    unit: str
+    value: float
+    mean: float
+    deviation: float
+    push: float
+
+    @property
+    def words(self) -> str:
+        """`faster: 152 BPM; training mean 119 (beats a minute)`: a comparison that needs no list of features."""
+        above, below = COMPARED.get(self.unit, ("higher", "lower"))
+        word = "average" if abs(self.deviation) < EQUAL_SHARE else above if self.deviation > 0 else below
+        unit = "" if self.unit in ("", "1") else f" {self.unit}"
+        return (
+            f"{word}: {plain(_rounded(self.value))}{unit}; training mean {plain(_rounded(self.mean))} ({self.meaning})"
+        )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Features taken together: a family, or an entry of the catalogue; `reasons` with the strongest push first."""
+
+    name: str
+    push: float
+    reasons: tuple[Reason, ...]
+
+    def leading(self, most: int) -> list[Reason]:
+        """The features that pushed the way the whole group did, the strongest first."""
+        return [reason for reason in self.reasons if reason.push * self.push > 0][:most]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What made the score of `genre`: `score` = `mean_clip_score` + Σ push over all `reasons`."""
+
+    genre: str
+    score: float
+    mean_clip_score: float
+    reasons: tuple[Reason, ...]
+
+    @property
+    def families(self) -> list[Group]:
+        """From the strongest push towards the genre to the strongest against it."""
+        return _grouped(self.reasons, [reason.family for reason in self.reasons])
+
+    def groups(self, family: str) -> list[Group]:
+        """The catalogue entries of a family, in the same order."""
+        own = [reason for reason in self.reasons if reason.family == family]
+        return _grouped(own, [reason.group for reason in own])
+
+    def as_json(self, most: int | None = None) -> dict[str, Any]:
+        """For answers in JSON; of each family the `most` leading features (all if None)."""
+        return {
+            "genre": self.genre,
+            "score": self.score,
+            "mean_clip_score": self.mean_clip_score,
+            "families": [
+                {
+                    "family": family.name,
+                    "push": family.push,
+                    "groups": [{"group": group.name, "push": group.push} for group in self.groups(family.name)],
+                    "features": [
+                        {
+                            "feature": reason.feature,
+                            "words": reason.words,
+                            "meaning": reason.meaning,
+                            "unit": reason.unit,
+                            "value": reason.value,
+                            "training_mean": reason.mean,
+                            "push": reason.push,
+                        }
+                        for reason in (family.reasons if most is None else family.leading(most))
+                    ],
+                }
+                for family in self.families
+            ],
+        }
+
+
+def answering(segments: Sequence[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Segment numbers (s,) -> which rows an answer comes from: those from 0, or the whole-clip row if alone."""
+    numbers = np.asarray(segments, dtype=np.int64)
+    return np.asarray(numbers >= 0 if (numbers >= 0).any() else numbers == -1)
+
+
+def standing(model: PublishedModel, names: Sequence[str], segments: Sequence[int], values: ArrayLike) -> Any:
+    """One clip's rows -> (k,): where it stands among the training clips, in standard deviations by feature."""
+    rows = np.asarray(values, dtype=np.float64)[answering(segments)]
+    return model.standardised(names, rows).mean(axis=0)
+
+
+def explain(
+    model: PublishedModel, names: Sequence[str], segments: Sequence[int], values: ArrayLike, genre: str
+) -> Explanation:
+    """Column names (c,), segment numbers (s,), values (s, c) -> why `genre` got its score.
+
+    Raises PublishedModelError if a feature of the model is missing; ValueError for a genre that it does not know.
+    """
+    at = model.genres.index(genre)
+    deviations = standing(model, names, segments, values)
+    pushes = np.asarray(model.coefficients[at]) * deviations
+    place = {name: index for index, name in enumerate(names)}
+    own = np.asarray(values, dtype=np.float64)[answering(segments)].mean(axis=0)
+    known = _catalogue(model)
+    reasons = [
+        Reason(
+            feature=name,
+            family=known[name][0],
+            group=known[name][1],
+            meaning=known[name][2],
+            unit=known[name][3],
+            value=float(own[place[name]]),
+            mean=float(model.means[index]),
+            deviation=float(deviations[index]),
+            push=float(pushes[index]),
+        )
+        for index, name in enumerate(model.feature_names)
+    ]
+    reasons.sort(key=lambda reason: -abs(reason.push))
+    base = float(model.intercepts[at])
+    return Explanation(genre, base + float(pushes.sum()), base, tuple(reasons))
+
+
+def told(explanation: Explanation, most: int = 1) -> list[str]:
+    """A few lines for a reader: each family's push with the features behind it, towards the genre first."""
+    lines = []
+    for family in explanation.families:
+        way = "towards" if family.push > 0 else "against"
+        because = "; ".join(reason.words for reason in family.leading(most))
+        lines.append(
+            f"{way} {explanation.genre}: {family.name} {pushed(family.push)}" + (f", {because}" if because else "")
+        )
+    return lines
+
+
+def table(explanation: Explanation) -> list[str]:
+    """Every feature, a line each, under its family and group: push, value, training mean, meaning."""
+    lines = [f"score of {explanation.genre} {plain(_rounded(explanation.score))} = mean clip "
+             f"{plain(_rounded(explanation.mean_clip_score))} + the pushes below"]  # fmt: skip
+    for family in explanation.families:
+        lines.append(f"{pushed(family.push):>8}  {family.name}")
+        for group in explanation.groups(family.name):
+            lines.append(f"{pushed(group.push):>8}    {group.name}")
+            lines += [f"{pushed(reason.push):>8}      {reason.feature}: {reason.words}" for reason in group.reasons]
+    return lines
+
+
+def pushed(push: float) -> str:
+    """A push with its sign and three decimals."""
+    return signed(f"{push:+.3f}")
+
+
+def _grouped(reasons: Iterable[Reason], names: Sequence[str]) -> list[Group]:
+    members: dict[str, list[Reason]] = {}
+    for name, reason in zip(names, reasons, strict=True):
+        members.setdefault(name, []).append(reason)
+    groups = [Group(name, sum(one.push for one in own), tuple(own)) for name, own in members.items()]
+    return sorted(groups, key=lambda group: -group.push)
+
+
+def _catalogue(model: PublishedModel) -> dict[str, tuple[str, str, str, str]]:
+    """Feature -> family, group, meaning, unit of every feature that the model knows."""
+    name = model.feature_set.partition("@")[0]
+    return {
+        scalar.name: (feature.family, feature.name, scalar.meaning, scalar.unit)
+        for feature in catalogue.entries(name)
+        for scalar in feature.scalars
+    }
+
+
+def _rounded(value: float) -> float:
+    """To three significant digits, as many as a reader takes in."""
+    return float(f"{value:.3g}")
