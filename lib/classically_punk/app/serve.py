@@ -22,7 +22,7 @@ from classically_punk.app.pool import Pool, cores
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 
-CONNECTIONS = 512
+CONNECTIONS, BACKLOG = 512, 128
 HEADER_BYTES = 16_384
 LINGER_S = 1.0
 GRACE_S = 5
@@ -78,11 +78,19 @@ def url(listener: socket.socket) -> str:
 def _listening(settings: Settings) -> socket.socket:
     address, port = settings.serve.address, settings.serve.port
     try:
-        # not SO_REUSEPORT: a second server on the same port must say so
-        return socket.create_server((address, port), family=_family(address), backlog=128)
-    except (OSError, ValueError) as error:
-        problem_ = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"serve.address={address}, serve.port={port}", f"cannot listen: {problem_}") from None
+        # by its protocol's name: asyncio sends small answers at once (TCP_NODELAY) only where it sees that this is TCP
+        listener = socket.socket(_family(address), socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except ValueError as error:
+        raise ConfigError(f"serve.address={address}", f"cannot listen: {error}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        where = f"serve.address={address}, serve.port={port}"
+        raise ConfigError(where, f"cannot listen: {error.strerror or error}") from None
+    return listener
 
 
 def _family(address: str) -> socket.AddressFamily:
