@@ -16,6 +16,7 @@ from classically_punk.audio import alterations
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
 from classically_punk.spark.extract import as_columns, task_count, task_of, tasks_by_bytes
+from classically_punk.spark.present import first_files, live
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -65,9 +66,8 @@ def sample(warehouse: Warehouse, count: int, seed: int, longer_than_s: float = 0
 
     The first of each genre in the order of a hash of seed and clip_id: a corpus that grows keeps most of them.
     """
-    live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
     clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
-    clips = clips.where(F.col("duration_s") > longer_than_s).join(live, "clip_id", "left_semi")
+    clips = clips.where(F.col("duration_s") > longer_than_s).join(live(warehouse.read("files")), "clip_id", "left_semi")
     clips = clips.withColumn("turn", F.sha2(F.concat(F.lit(f"{seed}:"), "clip_id"), 256))
     ranked = clips.withColumn("rank", F.row_number().over(Window.partitionBy("genre").orderBy("turn")))
     chosen = ranked.where(F.col("rank") <= count).orderBy("rank", "turn").limit(count).select("clip_id").collect()
@@ -108,12 +108,8 @@ def _missing(warehouse: Warehouse, settings: Settings, wanted: pd.DataFrame) -> 
     there = warehouse.read(TABLE).where(F.col("feature_set") == feature_set)
     absent = asked.join(there.select("clip_id", "alteration").distinct(), ["clip_id", "alteration"], "left_anti")
     copies = absent.groupBy("clip_id").agg(F.array_sort(F.collect_set("alteration")).alias("alterations"))
-    live = warehouse.read("files").where("status = 'accepted'")
-    one = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
-    live = live.withColumn("at", one).where("at = 1").drop("genre", "reason")
     genres = warehouse.read("clips").select("clip_id", "genre")
-    files = copies.join(live, "clip_id").join(genres, "clip_id")
-    files = files.withColumn("modified_ns", F.unix_micros("modified_at") * 1000).select(*FILES)
+    files = copies.join(first_files(warehouse), "clip_id").join(genres, "clip_id").select(*FILES)
     found = files.toPandas().sort_values("clip_id", ignore_index=True)
     # what a file costs is its copies, each of half a minute at most, more than its bytes
     weights = [len(copies) for copies in found["alterations"]]

@@ -16,6 +16,7 @@ from classically_punk.settings import Settings
 from classically_punk.spark.fill_in import extract_features
 from classically_punk.spark.in_force import current_model
 from classically_punk.spark.ingest import WITHOUT_FILES, ingest_clips
+from classically_punk.spark.present import live
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -65,9 +66,9 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 
 def _pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
     """clip_id of every clip that is there, has no label and no answer of this model."""
-    live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
     clips = warehouse.read("clips").where("genre IS NULL AND duplicate_of IS NULL")
-    there = clips.where(~F.col("decoder").isin(*WITHOUT_FILES)).join(live, "clip_id", "left_semi")
+    there = clips.where(~F.col("decoder").isin(*WITHOUT_FILES))
+    there = there.join(live(warehouse.read("files")), "clip_id", "left_semi")
     answered = warehouse.read("predictions").where(
         (F.col("model_id") == model.model_id) & (F.col("protocol") == PROTOCOL)
     )

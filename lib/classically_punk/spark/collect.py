@@ -26,6 +26,7 @@ from classically_punk.reporting.findings import (
 )
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, schemas
+from classically_punk.spark.present import present_clips
 from classically_punk.spark.runs import Run, versions
 from classically_punk.spark.tables import Warehouse
 
@@ -38,7 +39,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
 
     Raises ConfigError where nothing has been read yet.
     """
-    clips = _present_clips(warehouse).persist()
+    clips = present_clips(warehouse).persist()
     if clips.isEmpty():
         raise ConfigError("warehouse.root", "no clips yet: run ingest_clips or import_features first")
     model = _model(warehouse)
@@ -64,13 +65,6 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
     )
     clips.unpersist()
     return found
-
-
-def _present_clips(warehouse: Warehouse) -> DataFrame:
-    live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
-    clips = warehouse.read("clips")
-    from_files = clips.where("decoder != 'published'").join(live, "clip_id", "left_semi")
-    return from_files.unionByName(clips.where("decoder = 'published'"))
 
 
 def _counts(warehouse: Warehouse, clips: DataFrame) -> Counts:

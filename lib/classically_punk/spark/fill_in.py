@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import catalogue
@@ -10,6 +9,7 @@ from classically_punk.settings import Settings
 from classically_punk.spark import near_duplicates
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
 from classically_punk.spark.ingest import write_features
+from classically_punk.spark.present import first_files
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -23,11 +23,7 @@ def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None
     clips = warehouse.read("clips").where("duplicate_of IS NULL").select("clip_id", "genre")
     current = current.join(near_duplicates.current(warehouse), "clip_id", "left_semi")
     stale = clips.join(current, "clip_id", "left_anti")
-    live = warehouse.read("files").where("status = 'accepted'")
-    one = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
-    live = live.withColumn("at", one).where("at = 1").drop("genre", "reason")
-    files = stale.join(live, "clip_id").select("clip_id", "genre", "path", "path_bytes", "size_bytes", "modified_at")
-    found = files.withColumn("modified_ns", F.unix_micros("modified_at") * 1000).toPandas()
+    found = stale.join(first_files(warehouse), "clip_id").toPandas()
     if found.empty:
         return
     found["task"] = tasks_by_bytes(found["size_bytes"].tolist(), settings.run.files_per_task)

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import fingerprint
 from classically_punk.modelling import near_duplicates
+from classically_punk.spark.present import live
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -45,9 +46,8 @@ def marked(warehouse: Warehouse, clips: DataFrame, files: DataFrame, run: Run) -
     First is the earliest ingested, then the smallest path. Clips without a present file, and exact duplicates, belong
     to no cluster.
     """
-    present = files.where("status = 'accepted'").select("clip_id").distinct()
     prints = current(warehouse).join(clips.where("duplicate_of IS NULL").select("clip_id"), "clip_id", "left_semi")
-    same = same_recordings(prints.join(present, "clip_id", "left_semi"))
+    same = same_recordings(prints.join(live(files), "clip_id", "left_semi"))
     members = sorted({clip for pair in same for clip in pair})
     known = warehouse.spark.createDataFrame([(clip,) for clip in members], "clip_id string")
     ranks = clips.join(F.broadcast(known), "clip_id").select("ingested_at", "path", "clip_id")

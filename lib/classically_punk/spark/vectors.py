@@ -23,6 +23,7 @@ from classically_punk.modelling.protocols import Clips
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.transforms import MAPPED, Transform
 from classically_punk.settings import Settings
+from classically_punk.spark.present import present_clips
 from classically_punk.spark.tables import Warehouse
 
 MOMENTS = (
@@ -126,10 +127,7 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
         for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
         if n in present - {*names}
     )
-    live = warehouse.read("files").where("status = 'accepted'").select("clip_id").distinct()
-    clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
-    published = clips.where("decoder = 'published'")
-    clips = clips.where("decoder != 'published'").join(live, "clip_id", "left_semi").unionByName(published)
+    clips = present_clips(warehouse).where("genre IS NOT NULL AND duplicate_of IS NULL")
     # every row carries classic57, whichever set it was described for
     known = {catalogue.feature_set_id(n, settings.features.segment_s) for n in {name, "punk"}}
     features = warehouse.read("features").where(F.col("feature_set").isin(*known))

@@ -1,0 +1,31 @@
+"""What is there now: clips that a file still holds, and the file that stands for each."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from classically_punk.spark.tables import Warehouse
+
+ACCEPTED = "status = 'accepted'"
+
+
+def live(files: DataFrame) -> DataFrame:
+    """Rows of `files` -> clip_id of every clip with an accepted file, each once."""
+    return files.where(ACCEPTED).select("clip_id").distinct()
+
+
+def present_clips(warehouse: Warehouse) -> DataFrame:
+    """Rows of `clips` that have a live file, and the published ones, which never had any."""
+    clips = warehouse.read("clips")
+    published = clips.where("decoder = 'published'")
+    from_files = clips.where("decoder != 'published'").join(live(warehouse.read("files")), "clip_id", "left_semi")
+    return from_files.unionByName(published)
+
+
+def first_files(warehouse: Warehouse) -> DataFrame:
+    """One accepted file of each clip, the smallest path: clip_id, path, path_bytes, size_bytes, modified_ns."""
+    first = F.row_number().over(Window.partitionBy("clip_id").orderBy("path_bytes"))
+    files = warehouse.read("files").where(ACCEPTED).withColumn("at", first).where("at = 1")
+    modified_ns = (F.unix_micros("modified_at") * 1000).alias("modified_ns")
+    return files.select("clip_id", "path", "path_bytes", "size_bytes", modified_ns)
