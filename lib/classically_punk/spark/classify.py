@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,27 +22,8 @@ from classically_punk.spark.tables import Warehouse
 
 PROTOCOL = "classify"
 """The `protocol` of answers about clips that nobody has labelled; nothing can be measured on them."""
+TOLD = ("best", "predicted", "confidence", "scores")
 ANSWERS = "clip_id string, best string, predicted string, confidence double, scores map<string, double>"
-
-
-@dataclass(frozen=True)
-class Rows:
-    """How rows of `features` become answers: small, travels to the executors with the model."""
-
-    model: PublishedModel
-
-    def __call__(self, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """(clip_id, rows: array of struct(segment, x)) -> rows of ANSWERS, one a clip."""
-        names = ANSWERS.replace(",", "").split()[::2][:4]
-        for batch in batches:
-            told = [
-                self.model.classify(
-                    self.model.inputs, [row["segment"] for row in rows], np.stack([row["x"] for row in rows])
-                )
-                for rows in batch["rows"]
-            ]
-            columns = {name: [getattr(one, name) for one in told] for name in names[1:]}
-            yield pd.DataFrame({"clip_id": batch["clip_id"], **columns, "scores": [one.scores for one in told]})
 
 
 def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
@@ -80,7 +60,16 @@ def _answers(warehouse: Warehouse, pending: DataFrame, model: PublishedModel, se
     rows = warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
     x = F.array(*(F.col(name) for name in model.inputs))
     of_clip = rows.groupBy("clip_id").agg(F.collect_list(F.struct("segment", x.alias("x"))).alias("rows"))
-    return of_clip.select("clip_id", F.array_sort("rows").alias("rows")).mapInPandas(Rows(model), ANSWERS)
+
+    def answered(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            told = [
+                model.classify(model.inputs, [row["segment"] for row in rows], np.stack([row["x"] for row in rows]))
+                for rows in batch["rows"]
+            ]
+            yield pd.DataFrame({"clip_id": batch["clip_id"], **{n: [getattr(one, n) for one in told] for n in TOLD}})
+
+    return of_clip.select("clip_id", F.array_sort("rows").alias("rows")).mapInPandas(answered, ANSWERS)
 
 
 def _predictions(answers: DataFrame, model: PublishedModel, run: Run) -> DataFrame:
@@ -89,8 +78,5 @@ def _predictions(answers: DataFrame, model: PublishedModel, run: Run) -> DataFra
         F.lit(model.model_id).alias("model_id"),
         F.lit(PROTOCOL).alias("protocol"),
         "clip_id",
-        "best",
-        "predicted",
-        "confidence",
-        "scores",
+        *TOLD,
     )

@@ -274,7 +274,7 @@ class Judging:
             **self._drawn,
         )
         told += [row for row in answered if row.metric != "accuracy"]
-        told += [MetricRow("lambda", None, None, lam, None, None, len(true)) for lam in [_middle(here.lams.values())]]
+        told.append(MetricRow("lambda", None, None, _middle(here.lams.values()), None, None, len(true)))
         told += leakage.straddling_metrics(
             {
                 "clips": list(self.data.clips["clip_id"]),
@@ -444,8 +444,8 @@ class Judging:
 def is_reference(settings: Settings) -> bool:
     """Whether the model is the plain one known from elsewhere: 57 features, least squares, the largest score."""
     model = settings.model
-    plain = (model.feature_set, model.decision, model.regularisation, model.transform, model.clip_sd)
-    return plain in (("classic57", "argmax", "none", "none", 0.0), ("classic57", "argmax", 0.0, "none", 0.0))
+    chosen = (model.feature_set, model.decision, model.ridge, model.transform, model.clip_sd)
+    return chosen == ("classic57", "argmax", 0.0, "none", 0.0)
 
 
 def _middle(values: Iterable[float]) -> float:
