@@ -113,7 +113,7 @@ def test_a_model_sees_the_57_or_the_conditioned_ones_and_never_a_control() -> No
     assert catalogue.model_names("classic57") == tuple(column.name for column in catalogue.columns("classic57"))
     conditioned = {scalar.name for feature in CATALOGUE if feature.conditioning != "none" for scalar in feature.scalars}
     seen = catalogue.model_names("punk")
-    assert len(seen) == len(set(seen)) == 235
+    assert len(seen) == len(set(seen)) == 385
     assert set(seen) <= conditioned
     controls = {*catalogue.control_names(conditioned=True), *catalogue.control_names(conditioned=False)}
     assert conditioned - set(seen) == set(catalogue.control_names(conditioned=True))
@@ -137,6 +137,9 @@ def test_groups_name_what_an_ablation_drops() -> None:
     assert sizes["bands"] == 16
     assert sizes["chroma"] == 18
     assert sizes["modulation"] == 30
+    assert sizes["ripple"] == 36
+    assert sizes["cepstrum_covariance"] == 78
+    assert sizes["fast_covariance"] == 36
     assert catalogue.groups("classic57")["tempo_bpm"] == ("tempo_bpm",)
 
 
