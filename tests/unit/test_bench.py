@@ -87,7 +87,7 @@ def test_without_corpus_and_peers_it_writes_a_page_and_one_flat_object(
     assert "audioflux" not in told
     page = (tmp_path / "page.md").read_text()
     assert "takes 0.50 s of CPU more" in page
-    assert page.count("| 3 s |") == len(kernels.WORK) + 3  # ratios that need no peer
+    assert page.count("| 3 s |") == len(kernels.WORK) + 5  # ratios that need no peer
     assert capsys.readouterr().err.count("bench/peers.txt") == len(kernels.PEERS)
 
 
