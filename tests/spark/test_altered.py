@@ -18,11 +18,12 @@ from classically_punk.audio import alterations
 from classically_punk.audio.alterations import Alteration
 from classically_punk.features import catalogue
 from classically_punk.features.altered import describe_altered
-from classically_punk.spark import altered
+from classically_punk.modelling import published
+from classically_punk.spark import altered, pipeline
 from classically_punk.spark.ingest import ingest_clips
 
 MakeBench = Callable[..., Bench]
-NAMES = [column.name for column in catalogue.columns("punk")]
+NAMES = list(catalogue.model_names("punk"))
 COPIES = {"altered_copies": 2, "altered_sample": 8}
 
 
@@ -58,6 +59,7 @@ def test_rows_are_those_of_the_altered_sound_and_say_how_it_was_altered(copied: 
         found = part.sort_values("segment")
         assert found.segment.tolist() == [row.segment for row in expected]
         np.testing.assert_array_equal(found[NAMES].to_numpy(), [row.values for row in expected])
+        assert found.drop(columns=NAMES).loc[:, "pitch_chroma_mean":"alteration"].iloc[:, :-1].isna().all(axis=None)
         assert set(found.genre) == {clips.genre[clip_id]}
         assert set(found.feature_set) == {catalogue.feature_set_id("punk", 3.0)}
 
@@ -68,10 +70,44 @@ def test_a_second_run_opens_nothing(copied: Bench, monkeypatch: pytest.MonkeyPat
     def opened(*_: object) -> None:
         raise AssertionError("nothing is to be opened")
 
-    monkeypatch.setattr(altered, "_described", opened)
+    monkeypatch.setattr(altered, "_opened", opened)
     run = copied.run(altered.alter_clips)
     assert version(copied) == before
     assert "altered" not in run.counts
+
+
+def test_no_copy_crosses_the_folds(copied: Bench) -> None:
+    """Held-out scores are those of dense fits whose penalty knows copies of the other folds' clips alone."""
+    strength, ridge = 7.0, 0.3
+    for step in (pipeline.train, pipeline.evaluate):
+        copied.run(step, model={"altered_strength": strength, "regularisation": ridge})
+    predictions = frame(copied, "predictions").set_index("clip_id")
+    rows = frame(copied, "features").query("segment >= 0").merge(predictions, on="clip_id", suffixes=("", "_told"))
+    names = list(published.load_current(copied.settings.folder("warehouse.root")).feature_names)
+    both = frame(copied, altered.TABLE).merge(rows, on=["clip_id", "segment"], suffixes=("_altered", ""))
+    assert both.clip_id.nunique() == 8
+    w = 1 / rows.groupby("clip_id").segment.transform("size").to_numpy()
+    w_both = 1 / both.groupby("clip_id").segment.transform("size").to_numpy()
+    moved = both[[f"{name}_altered" for name in names]].to_numpy() - both[names].to_numpy()
+    x, genres = rows[names].to_numpy(), rows.genre.to_numpy()
+    for fold in sorted(set(predictions.fold)):
+        train, other = (rows.fold != fold).to_numpy(), (both.fold != fold).to_numpy()
+        assert 0 < other.sum() < len(both)  # copies on both sides
+        mean = np.average(x[train], axis=0, weights=w[train])
+        scale = np.sqrt(np.average((x[train] - mean) ** 2, axis=0, weights=w[train]))
+        keep = scale > 1e-9 * np.abs(mean)
+        z = ((x - mean) / np.where(keep, scale, 1))[:, keep]
+        d = (moved[other] / np.where(keep, scale, 1))[:, keep]
+        spread = (d * w_both[other, None]).T @ d / w_both[other].sum()
+        weighted = z[train].T * (w[train] / w[train].sum())
+        system = weighted @ z[train] + ridge * (np.eye(keep.sum()) + strength * spread)
+        for genre in sorted(set(genres)):
+            y = (genres == genre).astype(float)
+            share = np.average(y[train], weights=w[train])
+            scores = share + z @ np.linalg.solve(system, weighted @ (y[train] - share))
+            for clip in predictions.index[predictions.fold == fold]:
+                told = dict(predictions.scores[clip])[genre]
+                assert told == pytest.approx(np.mean(scores[(rows.clip_id == clip).to_numpy()]), abs=1e-8)
 
 
 def test_copies_keep_up_with_settings_labels_and_files(
