@@ -156,6 +156,21 @@ class Limits(Section):
     max_decoder_bytes: int = Field(256 << 20, ge=64 << 20, description="memory of the decoder above its start [bytes]")
 
 
+class Serve(Section):
+    """How `punk serve` listens, and what it takes on."""
+
+    address: str = Field("127.0.0.1", description="where it listens; anything but loopback is open to others")
+    port: int = Field(8000, ge=0, le=65_535, description="port, 0 for a free one")
+    hosts: tuple[str, ...] = Field((), description="names beside those of loopback that it may be asked under")
+    workers: int = Field(0, ge=0, le=1024, description="processes that decode and describe, 0 for one a core")
+    queue: int = Field(30, ge=0, le=10_000, description="requests that may wait for them; more are told to come again")
+    max_bytes: int = Field(32 << 20, ge=1 << 10, description="largest upload [bytes]")
+    max_duration_s: float = Field(600.0, gt=0, description="longest clip [s]")
+    max_decode_s: float = Field(20.0, ge=1, description="longest that decoding an upload may take [s]")
+    max_upload_s: float = Field(30.0, gt=0, description="longest that an upload may take to arrive [s]")
+    max_answer_s: float = Field(60.0, ge=1, description="longest that an answer may take once it is begun [s]")
+
+
 class Run(Section):
     """How a run behaves."""
 
@@ -176,6 +191,7 @@ class Settings(BaseSettings):
     cost: Cost = Cost()
     limits: Limits = Limits()
     run: Run = Run()
+    serve: Serve = Serve()
 
     @classmethod
     def settings_customise_sources(
