@@ -82,9 +82,9 @@ def threshold_metrics(
     one = np.ones(confidence.size)
     return shares(
         {
-            "coverage": (answered.astype(np.float64), one),
-            "accuracy": (right.astype(np.float64), answered.astype(np.float64)),
-            "cost_per_1000": (CLIPS * cost, one),
+            ("coverage", None): (answered.astype(np.float64), one),
+            ("accuracy", None): (right.astype(np.float64), answered.astype(np.float64)),
+            ("cost_per_1000", None): (CLIPS * cost, one),
         },
         groups,
         seed=seed,

@@ -8,7 +8,7 @@ Whatever is chosen or learnt beside the coefficients (ridge strength, decision, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -66,6 +66,10 @@ class Learner:
     lam: float | None = None
     _fits: dict[tuple[Cells, float], Fit] = field(default_factory=dict)
     _paths: dict[Cells, tuple[Fit, ...]] = field(default_factory=dict)
+
+    def under(self, kind: str, lam: float | None) -> Learner:
+        """The same with another decision or strength; what has been solved is shared."""
+        return replace(self, kind=kind, lam=lam)
 
     def take(self, columns: Mask) -> Learner:
         """The same without some columns: their sums are part of the sums that are there."""

@@ -102,31 +102,31 @@ def evaluate(
 
 
 def shares(
-    named: Mapping[str, tuple[ArrayLike, ArrayLike]], groups: Sequence[str], *, seed: int, draws: int = DRAWS
+    named: Mapping[tuple[str, str | None], tuple[ArrayLike, ArrayLike]],
+    groups: Sequence[str],
+    *,
+    seed: int,
+    draws: int = DRAWS,
 ) -> list[MetricRow]:
-    """By name, what counts and out of what, one number a clip (n,), and group keys (n,) -> a row each: Σpart / Σwhole.
+    """By metric and genre, what counts and out of what, one number a clip (n,), and group keys (n,) -> a row each.
 
-    The same seeded draws of whole groups stand behind every name, so a difference of two models' hits over the same
-    clips is a paired comparison. `n` counts the clips whose whole is not zero; without any, the value is undefined.
-    Raises ModelError for unequal lengths or numbers that are not finite.
+    The value is Σpart / Σwhole. The same seeded draws of whole groups stand behind every row, so that the difference of
+    two models' hits over the same clips is a paired comparison. `n` counts the clips whose whole is not zero; without
+    any, the value is undefined. Raises ModelError for unequal lengths or numbers that are not finite.
     """
     names, member = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
-    rows = []
-    for metric, given in named.items():
-        part, whole = (floats(values, metric, 1) for values in given)
+    given = [[floats(values, metric, 1) for values in pair] for (metric, _), pair in named.items()]
+    for part, whole in given:
         same_length(part=part, whole=whole, groups=member)
-        tops, bottoms = (np.bincount(member, values, minlength=names.size) for values in (part, whole))
-        n = int(np.count_nonzero(whole))
-        if n == 0:
-            rows.append(MetricRow(metric, None, None, None, None, None, 0))
-            continue
-        value, low, high = float(part.sum() / whole.sum()), None, None
-        if np.count_nonzero(bottoms) > 1:
-            drawn = np.concatenate(
-                [_share(times @ tops, times @ bottoms) for times in group_draws(names.size, draws, seed)]
-            )
-            low, high = (float(end) for end in np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-        rows.append(MetricRow(metric, None, None, value, low, high, n))
+    tops, bottoms = (np.column_stack([np.bincount(member, pair[at], names.size) for pair in given]) for at in (0, 1))
+    drawn = np.concatenate([_share(times @ tops, times @ bottoms) for times in group_draws(names.size, draws, seed)])
+    rows = []
+    for at, ((metric, genre), (part, whole)) in enumerate(zip(named, given, strict=True)):
+        n, low, high = int(np.count_nonzero(whole)), None, None
+        value = float(part.sum() / whole.sum()) if n else None
+        if np.count_nonzero(bottoms[:, at]) > 1:
+            low, high = (float(end) for end in np.nanquantile(drawn[:, at], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        rows.append(MetricRow(metric, genre, None, value, low, high, n))
     return rows
 
 

@@ -100,6 +100,22 @@ class Moments:
             cross=(w[:, np.newaxis] * centred).T @ (indicator - targets / weight),
         )
 
+    def to_bytes(self) -> bytes:
+        """All numbers as little-endian float64, `second` as its packed upper triangle: small and quick to move."""
+        packed = self.second[np.triu_indices(self.columns)]
+        counts = np.asarray([self.weight, self.rows], dtype=np.float64)
+        return np.concatenate([counts, self.means, packed, self.targets, self.cross.ravel()]).astype("<f8").tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, columns: int, classes: int) -> Moments:
+        """Bytes of `to_bytes` -> the same sums, bit for bit. Raises ModelError for another length or as `from_row`."""
+        sizes = (2, columns, columns * (columns + 1) // 2, classes, columns * classes)
+        if len(content) != 8 * sum(sizes):
+            raise ModelError(f"sums of {columns} columns and {classes} classes hold {len(content)} bytes")
+        counts, means, second, targets, cross = np.split(np.frombuffer(content, "<f8"), np.cumsum(sizes[:-1]))
+        numbers = {"means": means, "second": second, "targets": targets, "cross": cross}
+        return cls.from_row({"weight": counts[0], "rows": int(counts[1]), **numbers})
+
     def to_row(self) -> dict[str, Any]:
         """Plain numbers and flat lists of floats, for a table row; `second` as its packed upper triangle."""
         return {

@@ -219,7 +219,9 @@ class Judging:
 
     @cached_property
     def _sums(self) -> dict[str, list[Moments]]:
-        designs = {name: design for name, design in self._designs.items() if name in self._columns}
+        """Of all designs in one pass, but for those whose columns are maps: they are many, and come one by one."""
+        mapped = {name for name, design in self._designs.items() if design.transform.kind in MAPPED and name != MAIN}
+        designs = {name: self._designs[name] for name in self._designs if name in self._columns and name not in mapped}
         return vectors.sums(self.data, self.scheme.cell, self.scheme.cells, designs)
 
     @cached_property
@@ -229,30 +231,26 @@ class Judging:
     def _learner(self, design: str) -> Learner:
         if design not in self._columns:
             raise ModelError("some clips lack its columns")
+        parts = self._sums.get(design)
+        if parts is None:
+            one = {design: self._designs[design]}
+            parts = vectors.sums(self.data, self.scheme.cell, self.scheme.cells, one)[design]
         scaled = self._designs[design].transform.scaled
-        return vectors.learner(
-            self.data,
-            self.scheme.cell,
-            self._sums[design],
-            self._columns[design],
-            self.settings,
-            scaled,
-            design,
-            self._spreads,
-        )
+        columns, cells = self._columns[design], self.scheme.cell
+        return vectors.learner(self.data, cells, parts, columns, self.settings, scaled, design, self._spreads)
 
-    def _judged(self, learner: Learner, *, kind: str | None = None, lam: float | None = None) -> Judged:
+    @cached_property
+    def _main_learner(self) -> Learner:
+        return self._learner(MAIN)
+
+    def _judged(self, learner: Learner) -> Judged:
         """Answers alone, without temperatures."""
-        if kind is not None:
-            learner.kind = kind
-        if lam is not None:
-            learner.lam = lam
         return crossfit.judge(learner, self.scheme.judged, self.scheme.lessons, calibrated=False)
 
     @cached_property
     def _judgement(self) -> Judged:
         """The model itself."""
-        return crossfit.judge(self._learner(MAIN), self.scheme.judged, self.scheme.lessons)
+        return crossfit.judge(self._main_learner, self.scheme.judged, self.scheme.lessons)
 
     @property
     def _true(self) -> Ints:
@@ -313,20 +311,18 @@ class Judging:
         return self._compared_answers(other.best)
 
     def _compared_answers(self, best: Ints) -> list[MetricRow]:
-        """Answers on the same clips: accuracy, recall, worst recall, and what the model has over them, paired."""
+        """Answers on the same clips: accuracy, recalls, the worst, and their accuracy less the model's own."""
         true, one = self._true, np.ones(self._true.size)
         right, mine = (answers == true for answers in (best, self._judgement.best))
-        here: dict[str, tuple[Floats, Floats]] = {
-            "accuracy": (right.astype(np.float64), one),
-            "accuracy_difference": (right.astype(np.float64) - mine, one),
+        here: dict[tuple[str, str | None], tuple[Floats, Floats]] = {
+            ("accuracy", None): (right.astype(np.float64), one),
+            ("accuracy_difference", None): (right.astype(np.float64) - mine, one),
         }
-        told = metrics.shares(here, self._units, **self._drawn)
-        told.append(metrics.worst_recall(true, best, self._units, **self._drawn))
         for g, genre in enumerate(self.data.genres):
             of_genre = (true == g).astype(np.float64)
-            (row,) = metrics.shares({"recall": (of_genre * right, of_genre)}, self._units, **self._drawn)
-            told.append(MetricRow("recall", genre, None, row.value, row.low, row.high, row.n))
-        return told
+            here["recall", genre] = (of_genre * right, of_genre)
+        worst = metrics.worst_recall(true, best, self._units, **self._drawn)
+        return [*metrics.shares(here, self._units, **self._drawn), worst]
 
     def _threshold(self, at: float | Floats) -> list[MetricRow]:
         here = self._judgement
@@ -361,11 +357,11 @@ class Judging:
 
     def _least_squares(self) -> list[MetricRow]:
         """The plain regressions: features as they are, no ridge, the largest score."""
-        return self._compared(self._judged(self._learner(LEAST_SQUARES), kind="argmax", lam=0.0))
+        return self._compared(self._judged(self._learner(LEAST_SQUARES).under("argmax", 0.0)))
 
     def _decided(self, kind: str) -> list[MetricRow]:
         """The same regressions under the other decision."""
-        return self._compared(self._judged(self._learner(MAIN), kind=kind))
+        return self._compared(self._judged(self._main_learner.under(kind, self.settings.model.ridge)))
 
     def _without(self, group: str) -> list[MetricRow]:
         """The model without a group of features: from the sums that are there, or from their own if they are mapped."""
@@ -375,7 +371,7 @@ class Judging:
             raise ModelError("it is all of the features" if not keep.any() else "the model has none of its features")
         if self.data.transform.kind in MAPPED:
             return self._compared(self._judged(self._learner(f"ablation:{group}")))
-        return self._compared(self._judged(self._learner(MAIN).take(keep)))
+        return self._compared(self._judged(self._main_learner.take(keep)))
 
     def _control(self, name: str) -> list[MetricRow]:
         """The same kind of model on what is not music. Told as `control_accuracy` too; said where it is too good."""
@@ -411,10 +407,6 @@ class Judging:
     def _heard(self) -> dict[str, Heard]:
         return robustness.heard(self.warehouse, self.settings, self.run, self.data, self._judgement.at)
 
-    @cached_property
-    def _main_learner(self) -> Learner:
-        return self._learner(MAIN)
-
     def _altered(self, condition: str) -> list[MetricRow]:
         """The same models on altered copies of the clips they judge, less what they answer to the clips as they are."""
         here, learner = self._heard[condition], self._main_learner
@@ -434,7 +426,7 @@ class Judging:
         true = self.data.classes[both]
         more = (self._judgement.best[mine] == true).astype(np.float64) - (rotated.best[theirs] == true)
         units = [self.data.units[at] for at in both]
-        return metrics.shares({"same_artist_price": (more, np.ones(both.size))}, units, **self._drawn)
+        return metrics.shares({("same_artist_price", None): (more, np.ones(both.size))}, units, **self._drawn)
 
     def _looks(self) -> list[MetricRow]:
         """How often a test part has been opened, this time included; the fixed reference does not count."""

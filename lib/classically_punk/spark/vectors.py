@@ -26,10 +26,7 @@ from classically_punk.modelling.transforms import MAPPED, Transform
 from classically_punk.settings import Settings
 from classically_punk.spark.tables import Warehouse
 
-MOMENTS = (
-    "design string, cell int, part int, weight double, rows long, "
-    "means array<double>, second array<double>, targets array<double>, cross array<double>"
-)
+MOMENTS = "design string, cell int, part int, moments binary"
 STANDARDISED = "y int, weight double, z array<double>"
 MEANS = "clip_id string, design string, part int, weight double, sums array<double>"
 MEAT = "part int, matrix array<double>, groups long, rows long"
@@ -228,7 +225,7 @@ def sums(data: Training, cell_of: Ints, count: int, designs: Mapping[str, Design
                     key = (name, cell)
                     parts[key] = merge_all([parts[key], more]) if key in parts else more
         rows = [
-            {"design": name, "cell": cell, "part": _partition(), **part.to_row()}
+            {"design": name, "cell": cell, "part": _partition(), "moments": part.to_bytes()}
             for (name, cell), part in sorted(parts.items())
         ]
         yield _frame(rows, MOMENTS)
@@ -237,11 +234,11 @@ def sums(data: Training, cell_of: Ints, count: int, designs: Mapping[str, Design
     rows = _records(found)
     told: dict[str, list[Moments]] = {}
     for name, design in designs.items():
-        empty = Moments.empty(len(design.transform.outputs), genres)
-        mine: list[list[Moments]] = [[empty] for _ in range(count)]
+        columns = len(design.transform.outputs)
+        mine: list[list[Moments]] = [[Moments.empty(columns, genres)] for _ in range(count)]
         for row in rows:
             if row["design"] == name:
-                mine[row["cell"]].append(Moments.from_row(row))
+                mine[row["cell"]].append(Moments.from_bytes(bytes(row["moments"]), columns, genres))
         told[name] = [merge_all(parts) for parts in mine]
     return told
 

@@ -51,7 +51,7 @@ def test_shares_are_sums_over_sums_with_paired_intervals() -> None:
     one, other = rng.random(300) < 0.6, rng.random(300) < 0.5
     groups = [f"g{at // 5}" for at in range(300)]
     difference = one.astype(float) - other
-    (row,) = shares({"difference": (difference, np.ones(300))}, groups, seed=1, draws=2000)
+    (row,) = shares({("difference", None): (difference, np.ones(300))}, groups, seed=1, draws=2000)
     assert row.value == pytest.approx(one.mean() - other.mean())
     per_group = difference.reshape(60, 5).mean(axis=1)
     drawn = per_group[rng.integers(60, size=(2000, 60))].mean(axis=1)

@@ -34,6 +34,17 @@ def assert_same(a: Moments, b: Moments, tolerance: float) -> None:
     )
 
 
+def test_bytes_keep_every_bit_and_say_when_they_do_not_fit() -> None:
+    rng = np.random.default_rng(3)
+    one = Moments.of(rng.normal(size=(9, 4)), rng.integers(3, size=9), rng.uniform(0.1, 1, 9), 3)
+    again = Moments.from_bytes(one.to_bytes(), 4, 3)
+    assert again.to_row() == one.to_row()
+    with pytest.raises(ModelError, match="hold"):
+        Moments.from_bytes(one.to_bytes()[:-8], 4, 3)
+    with pytest.raises(ModelError, match="hold"):
+        Moments.from_bytes(one.to_bytes(), 5, 3)
+
+
 def test_sums_equal_numpy_weighted_mean_and_covariance() -> None:
     x, y, w = rows()
     moments = Moments.of(x, y, w, CLASSES)
