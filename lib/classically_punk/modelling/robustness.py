@@ -48,5 +48,8 @@ def compared(
     right, before = (np.asarray(each == true, dtype=np.float64) for each in (altered, original))
     one = np.ones(true.size)
     return metrics.shares(
-        {"accuracy": (right, one), "accuracy_difference": (right - before, one)}, units, seed=seed, draws=draws
+        {("accuracy", None): (right, one), ("accuracy_difference", None): (right - before, one)},
+        units,
+        seed=seed,
+        draws=draws,
     )
