@@ -93,8 +93,8 @@ class Model(Section):
     fourier_width: float = Field(1.0, gt=0, description="width of its kernel, in the typical distance of two clips")
     fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
     altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
-    altered_sample: int = Field(300, ge=1, le=100_000, description="clips that are altered, at most")
-    altered_strength: float = Field(5.0, ge=0, le=1000, description="weight of what alterations do, beside lambda")
+    altered_sample: int = Field(100, ge=1, le=100_000, description="clips that are altered, at most")
+    altered_strength: float = Field(3.0, ge=0, le=1000, description="share of lambda on what alterations change")
 
     @property
     def ridge(self) -> float | None:
