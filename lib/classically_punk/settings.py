@@ -92,13 +92,9 @@ class Model(Section):
     fourier_count: int = Field(300, ge=1, le=4000, description="random directions of the fourier transform")
     fourier_width: float = Field(1.0, gt=0, description="width of its kernel, in the typical distance of two clips")
     fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
-    altered_copies: int = Field(
-        4, ge=0, le=16, description="altered copies of a clip for training; no job makes or uses them yet"
-    )
-    altered_sample: int = Field(300, ge=1, le=100_000, description="clips to alter, at most; without effect yet")
-    altered_strength: float = Field(
-        5.0, ge=0, le=1000, description="weight of what alterations do, beside lambda; without effect yet"
-    )
+    altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
+    altered_sample: int = Field(100, ge=1, le=100_000, description="clips that are altered, at most")
+    altered_strength: float = Field(3.0, ge=0, le=1000, description="share of lambda on what alterations change")
 
     @property
     def ridge(self) -> float | None:
@@ -122,12 +118,8 @@ class Evaluation(Section):
     bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="resamples behind an interval")
     split_dir: str = Field("", description="folder of train/valid/test lists, for published and size-matched protocols")
     split_name: str = Field("filtered", description="which lists: {train,valid,test}_NAME.txt")
-    robustness: tuple[Condition, ...] = Field(
-        (), description="conditions to judge held-out clips under; without effect yet"
-    )
-    robustness_sample: int = Field(
-        300, ge=1, le=100_000, description="clips to judge under each condition, at most; without effect yet"
-    )
+    robustness: tuple[Condition, ...] = Field((), description="conditions to judge held-out clips under")
+    robustness_sample: int = Field(300, ge=1, le=100_000, description="clips to judge under each condition, at most")
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), description="confidences at which coverage, accuracy and cost are told"
     )

@@ -77,6 +77,7 @@ def settings_for(root: Path, corpus: Path, /, **sections: dict[str, object]) -> 
         "warehouse": {"root": str(root / "warehouse")},
         "reports": {"root": str(root / "reports")},
         "evaluation": {"folds": 3, "bootstrap_draws": 200},
+        "model": {"altered_copies": 0},  # switched on where they are tested: they cost as much as the clips
     }
     for name, values in sections.items():
         places[name] = {**places.get(name, {}), **values}

@@ -18,11 +18,15 @@ from classically_punk.audio import alterations
 from classically_punk.audio.alterations import Alteration
 from classically_punk.features import catalogue
 from classically_punk.features.altered import describe_altered
-from classically_punk.spark import altered
+from classically_punk.modelling import published
+from classically_punk.settings import Settings
+from classically_punk.spark import altered, pipeline, robustness, vectors
 from classically_punk.spark.ingest import ingest_clips
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
 
 MakeBench = Callable[..., Bench]
-NAMES = [column.name for column in catalogue.columns("punk")]
+NAMES = list(catalogue.model_names("punk"))
 COPIES = {"altered_copies": 2, "altered_sample": 8}
 
 
@@ -58,6 +62,7 @@ def test_rows_are_those_of_the_altered_sound_and_say_how_it_was_altered(copied: 
         found = part.sort_values("segment")
         assert found.segment.tolist() == [row.segment for row in expected]
         np.testing.assert_array_equal(found[NAMES].to_numpy(), [row.values for row in expected])
+        assert found.drop(columns=NAMES).loc[:, "pitch_chroma_mean":"alteration"].iloc[:, :-1].isna().all(axis=None)
         assert set(found.genre) == {clips.genre[clip_id]}
         assert set(found.feature_set) == {catalogue.feature_set_id("punk", 3.0)}
 
@@ -68,10 +73,77 @@ def test_a_second_run_opens_nothing(copied: Bench, monkeypatch: pytest.MonkeyPat
     def opened(*_: object) -> None:
         raise AssertionError("nothing is to be opened")
 
-    monkeypatch.setattr(altered, "_described", opened)
+    monkeypatch.setattr(altered, "_opened", opened)
     run = copied.run(altered.alter_clips)
     assert version(copied) == before
     assert "altered" not in run.counts
+
+
+STRONG: dict[str, object] = {"altered_strength": 7.0, "regularisation": 0.3}
+
+
+def test_no_copy_crosses_the_folds(copied: Bench) -> None:
+    """Held-out scores are those of dense fits whose penalty knows copies of the other folds' clips alone."""
+    for step in (pipeline.train, pipeline.evaluate):
+        copied.run(step, model=STRONG, evaluation={"robustness": ["noise:30", "length:3"]})
+    predictions = frame(copied, "predictions").set_index("clip_id")
+    rows = frame(copied, "features").query("segment >= 0").merge(predictions, on="clip_id", suffixes=("", "_told"))
+    names = list(published.load_current(copied.settings.folder("warehouse.root")).feature_names)
+    table = frame(copied, altered.TABLE).query("alteration.str.startswith('equaliser')")
+    both = table.merge(rows, on=["clip_id", "segment"], suffixes=("_altered", ""))
+    assert both.clip_id.nunique() == 8
+    w = 1 / rows.groupby("clip_id").segment.transform("size").to_numpy()
+    w_both = 1 / both.groupby("clip_id").segment.transform("size").to_numpy()
+    moved = both[[f"{name}_altered" for name in names]].to_numpy() - both[names].to_numpy()
+    x, genres = rows[names].to_numpy(), rows.genre.to_numpy()
+    for fold in sorted(set(predictions.fold)):
+        train, other = (rows.fold != fold).to_numpy(), (both.fold != fold).to_numpy()
+        assert 0 < other.sum() < len(both)  # copies on both sides
+        mean = np.average(x[train], axis=0, weights=w[train])
+        scale = np.sqrt(np.average((x[train] - mean) ** 2, axis=0, weights=w[train]))
+        keep = scale > 1e-9 * np.abs(mean)
+        scale[~keep] = 1
+        z, d = ((x - mean) / scale)[:, keep], (moved[other] / scale)[:, keep]
+        spread = (d * w_both[other, None]).T @ d / w_both[other].sum()
+        weighted = z[train].T * (w[train] / w[train].sum())
+        system = weighted @ z[train] + 0.3 * (np.eye(keep.sum()) + 7.0 * spread)
+        for genre in sorted(set(genres)):
+            y = (genres == genre).astype(float)
+            share = np.average(y[train], weights=w[train])
+            scores = share + z @ np.linalg.solve(system, weighted @ (y[train] - share))
+            for clip in predictions.index[predictions.fold == fold]:
+                told = dict(predictions.scores[clip])[genre]
+                assert told == pytest.approx(np.mean(scores[(rows.clip_id == clip).to_numpy()]), abs=1e-8)
+
+
+def test_conditions_are_judged_on_what_is_heard_under_them(copied: Bench) -> None:
+    """Mean columns of the copies and of the clips as in the tables; the piece has the whole clip to compare with."""
+    clips, table = frame(copied, "clips"), frame(copied, altered.TABLE)
+    told = {(m.condition, m.metric): m for m in frame(copied, "metrics").itertuples() if m.genre is None}
+    assert told["noise:30", "accuracy"].n == told["noise:30", "accuracy_difference"].n == 10
+    assert told["length:3", "accuracy"].n == 1  # only one clip is longer than 3 s
+    heard: dict[str, robustness.Heard] = {}
+    ids: list[str] = []
+
+    def listen(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+        data = vectors.training(warehouse, settings)
+        ids.extend(data.clips["clip_id"])
+        heard.update(robustness.heard(warehouse, settings, run, data, np.arange(len(ids))))
+
+    run = copied.run(listen, evaluation={"robustness": ["noise:30", "length:3"]})
+    assert "altered" not in run.counts  # they stand already
+    segments = frame(copied, "features").query("segment >= 0")
+    for condition, found in heard.items():
+        rows = table[table.alteration == condition]
+        means = rows.groupby("clip_id")[NAMES].mean()
+        assert set(means.index) == {ids[at] for at in found.at}
+        order = [ids[at] for at in found.at]
+        np.testing.assert_allclose(found.altered, means.loc[order].to_numpy(), rtol=1e-9, atol=1e-12)
+        if found.original is not None:
+            whole = segments.groupby("clip_id")[NAMES].mean().loc[order]
+            np.testing.assert_allclose(found.original, whole.to_numpy(), rtol=1e-9, atol=1e-12)
+    assert heard["length:3"].original is None
+    assert {clips.set_index("clip_id").duration_s[ids[at]] for at in heard["length:3"].at} == {8.0}
 
 
 def test_copies_keep_up_with_settings_labels_and_files(
@@ -80,8 +152,8 @@ def test_copies_keep_up_with_settings_labels_and_files(
     corpus = make_corpus(tmp_path / "corpus", clips=2)
     made = bench(corpus, model={"altered_copies": 1, "altered_sample": 6})
     made.run(ingest_clips)
-    made.run(altered.alter_clips, model={"altered_copies": 0})
-    assert frame(made, altered.TABLE).empty
+    off = settings_for(tmp_path, corpus, model={"altered_copies": 0})
+    assert altered.training_copies(made.warehouse.open(), off).empty
 
     assert made.run(altered.alter_clips, model={"altered_sample": 3}).counts["altered"] == 3
     first = frame(made, altered.TABLE)

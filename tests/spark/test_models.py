@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +20,9 @@ from classically_punk.errors import ConfigError
 from classically_punk.features import PUBLISHED_NAMES, catalogue
 from classically_punk.modelling import published
 from classically_punk.modelling.crossfit import GRID
+from classically_punk.modelling.spread import Spread
 from classically_punk.settings import Settings
-from classically_punk.spark import genre_models, pipeline, vectors
+from classically_punk.spark import copies, genre_models, pipeline, vectors
 from classically_punk.spark.ingest import ingest_clips
 from classically_punk.spark.published_features import import_features
 from classically_punk.spark.runs import Run
@@ -92,13 +92,15 @@ def test_coefficients_equal_a_dense_solution(bench: MakeBench, tmp_path: Path, s
             assert ((found.p_values >= 0) & (found.p_values <= 1)).all()
 
 
-def test_mllib_fits_the_spread_penalty_through_mixed_columns(bench: MakeBench, tmp_path: Path) -> None:
+def test_mllib_fits_the_spread_penalty_through_mixed_columns(
+    bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """(C + λ(I + N))b = c solved densely, against what MLlib's plain ridge gives on the mixed columns."""
     table = invented_table(tmp_path / "table.csv", 240)
     made = bench(
         tmp_path,
         features={"published_csv": str(tmp_path / "table.csv")},
-        model={"feature_set": "classic57", "regularisation": 0.7},
+        model={"feature_set": "classic57", "regularisation": 0.7, "altered_strength": 5.0},
     )
     made.run(import_features)
     x = table[list(PUBLISHED_NAMES.values())].to_numpy()
@@ -106,9 +108,10 @@ def test_mllib_fits_the_spread_penalty_through_mixed_columns(bench: MakeBench, t
     change = random.standard_normal((100, 57)) @ random.standard_normal((57, 57)) * 0.1 * x.std(axis=0)
     spread = 5 * change.T @ change / len(change)
 
+    monkeypatch.setattr(copies, "spread_parts", lambda data, cell, count: [Spread(1.0, 1, spread / 5)] * count)
+
     def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
-        data = dataclasses.replace(vectors.training(warehouse, settings), spread=spread)
-        genre_models.train_genres(warehouse, settings, run, data)
+        genre_models.train_genres(warehouse, settings, run, vectors.training(warehouse, settings))
 
     made.run(train)
     models = frame(made, "models").set_index("genre")

@@ -24,6 +24,11 @@ def model_id(clips: Iterable[Labelled], feature_set: str, settings: Mapping[str,
     return _digest("model", [training_digest(clips), feature_set, dict(settings), seed])
 
 
+def copies_digest(copies: Iterable[tuple[str, str]]) -> str:
+    """(clip_id, alteration) of the copies a fit learns from, in any order -> 16 hex digits."""
+    return _digest("copies", sorted([clip, line] for clip, line in copies))
+
+
 def evaluation_digest(
     protocol: str,
     *,

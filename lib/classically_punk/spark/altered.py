@@ -6,6 +6,8 @@ line that the sound can be made again from. Only copies that the table lacks are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
@@ -55,23 +57,34 @@ def alter_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 def training_copies(warehouse: Warehouse, settings: Settings) -> pd.DataFrame:
     """(clip_id, alteration) of every copy that the model is to learn from; none where copies are off."""
     how, seed = settings.model, settings.evaluation.seed
-    off = how.altered_copies == 0 or how.altered_strength == 0
+    # the penalty is a share of the ridge
+    off = how.altered_copies == 0 or how.altered_strength == 0 or how.ridge == 0
     clips = [] if off else sample(warehouse, how.altered_sample, seed)
     copies = [(clip, alterations.drawn(clip, n, seed).text) for clip in clips for n in range(how.altered_copies)]
     return pd.DataFrame(copies, columns=["clip_id", "alteration"], dtype=object)
 
 
-def sample(warehouse: Warehouse, count: int, seed: int, longer_than_s: float = 0.0) -> list[str]:
+def sample(
+    warehouse: Warehouse, count: int, seed: int, *, longer_than_s: float = 0.0, among: Sequence[str] | None = None
+) -> list[str]:
     """At most `count` labelled clips with a present file, as even over the genres as there are clips, sorted.
 
     The first of each genre in the order of a hash of seed and clip_id: a corpus that grows keeps most of them.
     """
     clips = warehouse.read("clips").where("genre IS NOT NULL AND duplicate_of IS NULL")
     clips = clips.where(F.col("duration_s") > longer_than_s).join(live(warehouse.read("files")), "clip_id", "left_semi")
+    if among is not None:
+        known = warehouse.spark.createDataFrame([(clip,) for clip in among], "clip_id string")
+        clips = clips.join(F.broadcast(known), "clip_id", "left_semi")
     clips = clips.withColumn("turn", F.sha2(F.concat(F.lit(f"{seed}:"), "clip_id"), 256))
     ranked = clips.withColumn("rank", F.row_number().over(Window.partitionBy("genre").orderBy("turn")))
     chosen = ranked.where(F.col("rank") <= count).orderBy("rank", "turn").limit(count).select("clip_id").collect()
     return sorted(row["clip_id"] for row in chosen)
+
+
+def described(warehouse: Warehouse, settings: Settings) -> DataFrame:
+    """The rows of the table in the definitions that the configured model sees."""
+    return warehouse.read(TABLE).where(F.col("feature_set") == _feature_set(settings))
 
 
 def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFrame) -> None:
@@ -88,9 +101,9 @@ def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFram
     with run.stage("alter"):
         copies = int(files["alterations"].map(len).sum())
         with watched(warehouse.spark.sparkContext, f"clips altered into {copies} copies", len(files)):
-            described = warehouse.staged("altered", _described(warehouse, files, settings, run.run_id))
-        warehouse.replace(TABLE, _rows(described, settings), KEY, whole=("clip_id", "alteration"))
-        passed = [row.asDict(recursive=True) for row in _passed_over(described).collect()]
+            copied = warehouse.staged("altered", _opened(warehouse, files, settings, run.run_id))
+        warehouse.replace(TABLE, _rows(copied, settings), KEY, whole=("clip_id", "alteration"))
+        passed = [row.asDict(recursive=True) for row in _passed_over(copied).collect()]
     warehouse.drop_staged()
     lost = sum(len(row["failed"] or row["alterations"]) for row in passed)
     run.counts |= {"altered": copies - lost, "not_altered": lost}
@@ -103,9 +116,8 @@ def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFram
 
 def _missing(warehouse: Warehouse, settings: Settings, wanted: pd.DataFrame) -> pd.DataFrame:
     """The files to open: clip_id, genre, path, path_bytes, size_bytes, modified_ns, alterations, task."""
-    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
     asked = warehouse.spark.createDataFrame(wanted, WANTED)
-    there = warehouse.read(TABLE).where(F.col("feature_set") == feature_set)
+    there = described(warehouse, settings)
     absent = asked.join(there.select("clip_id", "alteration").distinct(), ["clip_id", "alteration"], "left_anti")
     copies = absent.groupBy("clip_id").agg(F.array_sort(F.collect_set("alteration")).alias("alterations"))
     genres = warehouse.read("clips").select("clip_id", "genre")
@@ -117,9 +129,9 @@ def _missing(warehouse: Warehouse, settings: Settings, wanted: pd.DataFrame) -> 
     return found
 
 
-def _described(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_id: str) -> DataFrame:
+def _opened(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_id: str) -> DataFrame:
     """(clip_id, genre, path, alterations) of every file, with `described` as `COPIES`."""
-    task = task_of(settings, run_id, exhibits=False)
+    task, feature_set = task_of(settings, run_id, exhibits=False), settings.model.feature_set
 
     @pandas_udf(COPIES)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
     def describe(
@@ -127,7 +139,7 @@ def _described(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, ru
     ) -> pd.DataFrame:
         worker = worker_of_this_process(task)
         rows = [
-            worker.describe_copies(bytes(path), int(size), int(modified), clip, list(wanted))
+            worker.describe_copies(bytes(path), int(size), int(modified), clip, list(wanted), feature_set)
             for path, size, modified, clip, wanted in zip(paths, sizes, times, clips, lines, strict=True)
         ]
         return as_columns(rows, COPIES.names)
@@ -138,11 +150,11 @@ def _described(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, ru
     return placed.select("clip_id", "genre", "path", "alterations", describe(*columns).alias("described"))
 
 
-def _rows(described: DataFrame, settings: Settings) -> DataFrame:
-    """(clip_id, genre, described) -> rows of the table, one per segment of each copy."""
-    feature_set = catalogue.feature_set_id("punk", settings.features.segment_s)
+def _rows(copied: DataFrame, settings: Settings) -> DataFrame:
+    """(clip_id, genre, described) -> rows of the table, one per segment of each copy; what was not measured is null."""
+    names = catalogue.model_names(settings.model.feature_set)
     arrays = ("alterations", "segments", "starts_s", "durations_s", "feature_values")
-    made = described.where("described.reason IS NULL")
+    made = copied.where("described.reason IS NULL")
     zipped = F.arrays_zip(*(F.col(f"described.{name}").alias(name) for name in arrays))
     rows = made.select("clip_id", "genre", F.explode(zipped).alias("s"))
     return rows.select(
@@ -151,17 +163,21 @@ def _rows(described: DataFrame, settings: Settings) -> DataFrame:
         F.col("s.starts_s").alias("start_s"),
         F.col("s.durations_s").alias("duration_s"),
         "genre",
-        F.lit(feature_set).alias("feature_set"),
-        *(F.col("s.feature_values")[i].alias(c.name) for i, c in enumerate(catalogue.columns("punk"))),
+        F.lit(_feature_set(settings)).alias("feature_set"),
+        *(F.col("s.feature_values")[i].alias(name) for i, name in enumerate(names)),
         F.col("s.alterations").alias("alteration"),
     )
 
 
-def _passed_over(described: DataFrame) -> DataFrame:
+def _passed_over(copied: DataFrame) -> DataFrame:
     """(path, alterations, reason, detail, failed) of the files of which a copy is missing still."""
     reason, failed = F.col("described.reason"), F.coalesce(F.col("described.failed"), F.array())
-    rows = described.select("path", "alterations", reason, "described.detail", failed.alias("failed"))
+    rows = copied.select("path", "alterations", reason, "described.detail", failed.alias("failed"))
     return rows.where(F.col("reason").isNotNull() | (F.size("failed") > 0)).orderBy("path")
+
+
+def _feature_set(settings: Settings) -> str:
+    return catalogue.feature_set_id(settings.model.feature_set, settings.features.segment_s)
 
 
 def _relabel(warehouse: Warehouse) -> None:

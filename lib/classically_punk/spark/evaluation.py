@@ -34,10 +34,13 @@ from classically_punk.modelling.folds import Split
 from classically_punk.modelling.metrics import MetricRow
 from classically_punk.modelling.moments import Moments
 from classically_punk.modelling.protocols import Scheme
+from classically_punk.modelling.robustness import answers, compared
+from classically_punk.modelling.spread import Spread
 from classically_punk.modelling.transforms import MAPPED, Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import baselines, schemas, vectors
+from classically_punk.spark import baselines, copies, robustness, schemas, vectors
 from classically_punk.spark.progress import say
+from classically_punk.spark.robustness import Heard
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 from classically_punk.spark.vectors import MAIN, Design, Training
@@ -124,6 +127,7 @@ class Judging:
             if chosen.controls:
                 told |= {name: partial(self._control, name) for name in self._controls}
             told |= {f"baseline:{name}": partial(self._mllib, name) for name in chosen.baselines}
+            told |= {name: partial(self._altered, name) for name in chosen.robustness}
         return told
 
     def digest_of(self, condition: str | None) -> str:
@@ -136,6 +140,8 @@ class Judging:
             shaping["threshold"] = self.settings.model.threshold
         if condition is not None and condition.startswith("ablation:"):
             shaping["group"] = list(catalogue.groups(self.settings.model.feature_set)[condition.partition(":")[2]])
+        if condition in chosen.robustness:
+            shaping["sample"] = chosen.robustness_sample
         if condition in self._controls:
             shaping["columns"] = list(self._controls[condition])
         return digest.evaluation_digest(
@@ -218,6 +224,10 @@ class Judging:
         designs = {name: self._designs[name] for name in self._designs if name in self._columns and name not in mapped}
         return vectors.sums(self.data, self.scheme.cell, self.scheme.cells, designs)
 
+    @cached_property
+    def _spreads(self) -> list[Spread]:
+        return copies.spread_parts(self.data, self.scheme.cell, self.scheme.cells)
+
     def _learner(self, design: str) -> Learner:
         if design not in self._columns:
             raise ModelError("some clips lack its columns")
@@ -226,7 +236,8 @@ class Judging:
             one = {design: self._designs[design]}
             parts = vectors.sums(self.data, self.scheme.cell, self.scheme.cells, one)[design]
         scaled = self._designs[design].transform.scaled
-        return vectors.learner(self.data, self.scheme.cell, parts, self._columns[design], self.settings, scaled, design)
+        columns, cells = self._columns[design], self.scheme.cell
+        return vectors.learner(self.data, cells, parts, columns, self.settings, scaled, design, self._spreads)
 
     @cached_property
     def _main_learner(self) -> Learner:
@@ -391,6 +402,21 @@ class Judging:
                 seed=self.settings.evaluation.seed,
             )
         return self._compared_answers(best)
+
+    @cached_property
+    def _heard(self) -> dict[str, Heard]:
+        return robustness.heard(self.warehouse, self.settings, self.run, self.data, self._judgement.at)
+
+    def _altered(self, condition: str) -> list[MetricRow]:
+        """The same models on altered copies of the clips they judge, less what they answer to the clips as they are."""
+        here, learner = self._heard[condition], self._main_learner
+        before = learner.columns[here.at] if here.original is None else here.original
+        copy, original = (
+            answers(learner, self.scheme.judged, self.scheme.lessons, here.at, columns)
+            for columns in (here.altered, before)
+        )
+        units = [self.data.units[at] for at in here.at]
+        return compared(self.data.classes[here.at], copy, original, units, **self._drawn)
 
     def _price(self) -> list[MetricRow]:
         """What hearing the same artist in training is worth: this control's accuracy less that of the rotation."""

@@ -24,7 +24,7 @@ from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import schemas, vectors
+from classically_punk.spark import copies, schemas, vectors
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -42,7 +42,7 @@ def model_id(data: Training, settings: Settings) -> str:
     model = settings.model.model_dump(mode="json") | {"segment_s": settings.features.segment_s}
     # where artists are unknown, the cells go by the names of files: the same clips under other names decide otherwise
     cells = dict(zip(data.clips["clip_id"], _scheme(data, settings).cell.tolist(), strict=True))
-    model |= {"cells": cells, "schema_version": SCHEMA_VERSION}
+    model |= {"cells": cells, "copies": data.copies_digest, "schema_version": SCHEMA_VERSION}
     return digest.model_id(data.labelled, data.feature_set, model, settings.evaluation.seed)
 
 
@@ -69,7 +69,8 @@ def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tup
     scheme, designs = _scheme(data, settings), {vectors.MAIN: data.design}
     parts = vectors.sums(data, scheme.cell, scheme.cells, designs)[vectors.MAIN]
     columns = vectors.clip_columns(data, designs)[vectors.MAIN]
-    learner = vectors.learner(data, scheme.cell, parts, columns, settings, data.transform.scaled)
+    spreads = copies.spread_parts(data, scheme.cell, scheme.cells)
+    learner = vectors.learner(data, scheme.cell, parts, columns, settings, data.transform.scaled, spreads=spreads)
     lesson = learner.filled(scheme.lessons[0])
     lam = learner.strength(lesson)
     total = merge_all(parts)

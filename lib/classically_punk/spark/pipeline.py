@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from classically_punk import reporting
 from classically_punk.settings import Settings
-from classically_punk.spark import vectors
+from classically_punk.spark import copies, vectors
+from classically_punk.spark.altered import alter_clips
 from classically_punk.spark.collect import collect_findings
 from classically_punk.spark.evaluation import evaluate_genres
 from classically_punk.spark.fill_in import extract_features
@@ -15,14 +16,20 @@ from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
 
+def training(warehouse: Warehouse, settings: Settings) -> vectors.Training:
+    """Everything a model may learn from: the rows of the clips, and their altered copies as they stand."""
+    return copies.attached(warehouse, settings, vectors.training(warehouse, settings))
+
+
 def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Fits and publishes the model of the labelled clips."""
-    train_genres(warehouse, settings, run, vectors.training(warehouse, settings))
+    alter_clips(warehouse, settings, run)
+    train_genres(warehouse, settings, run, training(warehouse, settings))
 
 
 def evaluate(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Judges the model of the labelled clips under the configured protocols."""
-    data = vectors.training(warehouse, settings)
+    data = training(warehouse, settings)
     evaluate_genres(warehouse, settings, run, data, model_id(data, settings))
 
 
@@ -39,9 +46,10 @@ def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """All of it in one session."""
     ingest_clips(warehouse, settings, run)
     extract_features(warehouse, settings, run)
+    alter_clips(warehouse, settings, run)
     with run.stage("vectors"):
-        data = vectors.training(warehouse, settings)
+        data = training(warehouse, settings)
     name = train_genres(warehouse, settings, run, data)
     evaluate_genres(warehouse, settings, run, data, name)
-    data.rows.unpersist()
+    data.unpersist()
     report(warehouse, settings, run)

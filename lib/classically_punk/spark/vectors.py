@@ -15,12 +15,13 @@ from pyspark.taskcontext import TaskContext
 
 from classically_punk.errors import ConfigError
 from classically_punk.features import catalogue
-from classically_punk.modelling import digest, folds, inference, regression
+from classically_punk.modelling import digest, folds, inference, regression, spread
 from classically_punk.modelling.arrays import Floats, Ints
 from classically_punk.modelling.crossfit import Cells, Learner
 from classically_punk.modelling.moments import Moments, merge_all
 from classically_punk.modelling.protocols import Clips
 from classically_punk.modelling.regression import Fit
+from classically_punk.modelling.spread import Spread
 from classically_punk.modelling.transforms import MAPPED, Transform
 from classically_punk.settings import Settings
 from classically_punk.spark.present import present_clips
@@ -59,7 +60,7 @@ class Training:
     `rows`: clip_id, unit (the group that is never split), y (index into `genres`), weight (1 / rows of the clip), x:
     the columns `inputs`, those of the model first, then what is judged beside it (NaN where it was not described).
     `transform` makes the model's columns from its features.
-    `spread` (p, p): what alterations do to the columns of x, as `regression.solve` takes it; None for a plain ridge.
+    `copies`: altered copies of some rows, as `copies.attached` adds them, named by `copies_digest`; None for none.
     """
 
     clips: pd.DataFrame
@@ -69,7 +70,8 @@ class Training:
     transform: Transform
     feature_set: str
     units: tuple[str, ...]
-    spread: Floats | None = None
+    copies: DataFrame | None = None
+    copies_digest: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,6 +100,12 @@ class Training:
         """(clip_id, genre, group_id) of every clip."""
         columns = self.clips[["clip_id", "genre", "group_id"]].itertuples(index=False)
         return [(clip, genre, group) for clip, genre, group in columns]
+
+    def unpersist(self) -> None:
+        """Lets go of what Spark keeps of the rows."""
+        for rows in (self.rows, self.copies):
+            if rows is not None:
+                rows.unpersist()
 
     @property
     def synthetic(self) -> bool:
@@ -280,15 +288,17 @@ def learner(
     settings: Settings,
     scaled: bool,
     design: str = MAIN,
+    spreads: Sequence[Spread] | None = None,
 ) -> Learner:
     """What fits and decides by the configured model on the sums of cells and the mean columns of clips.
 
-    The spread of alterations is known of the model's own columns only: other designs are fitted without.
+    `spreads` is what altered copies tell of each cell. It is known of the model's own columns only: other designs are
+    fitted without.
     """
-    spread = data.spread if design == MAIN else None
+    told = spreads if design == MAIN else None
 
-    def penalty(_: Cells) -> Floats | None:
-        return spread
+    def penalty(cells: Cells) -> Floats | None:
+        return None if told is None else spread.penalty([told[cell] for cell in cells], settings.model.altered_strength)
 
     kind, lam = settings.model.decision, settings.model.ridge
     return Learner(parts, cell, columns, data.classes, scaled, penalty, kind=kind, lam=lam)

@@ -46,12 +46,12 @@ class Worker:
         )
 
     def describe_copies(
-        self, path: bytes, size_bytes: int, modified_ns: int, clip_id: str, alterations: Sequence[str]
+        self, path: bytes, size_bytes: int, modified_ns: int, clip_id: str, alterations: Sequence[str], feature_set: str
     ) -> dict[str, Any]:
         """One file as it was ingested, and what is to become of it -> one row of `COPIES`."""
         return self._guarded(
             lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
-            lambda clip: self._altered(clip, clip_id, alterations),
+            lambda clip: self._altered(clip, clip_id, alterations, feature_set),
         )
 
     def describe_content(self, content: bytes) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Worker:
             "exhibit": self._exhibit(clip, genre),
         }
 
-    def _altered(self, clip: Decoded, clip_id: str, alterations: Sequence[str]) -> dict[str, Any]:
+    def _altered(self, clip: Decoded, clip_id: str, alterations: Sequence[str], feature_set: str) -> dict[str, Any]:
         from classically_punk.audio.alterations import Alteration
         from classically_punk.features.altered import describe_altered
 
@@ -106,7 +106,7 @@ class Worker:
         rows, failed = [], []
         for text in alterations:
             try:
-                made = describe_altered(clip.samples, Alteration.parse(text), clip_id, self.task.segment_s)
+                made = describe_altered(clip.samples, Alteration.parse(text), clip_id, self.task.segment_s, feature_set)
             except ClipError as error:  # the copy's fault, not the clip's: the others are made all the same
                 failed.append(f"{text}: {_reject(error, 'describe')['detail']}")
             else:
