@@ -28,7 +28,8 @@ export function showAnswer(answer) {
   byId("verdict").textContent = verdictOf(answer);
   byId("verdict-more").textContent = unsure
     ? `The best guess is ${visible(answer.best)}, ${share(answer.confidence)} likely, which is not enough for this model.`
-    : `${share(answer.confidence)} likely, of ${answer.clip.duration_s.toFixed(1)} seconds heard.`;
+    : `${share(answer.confidence)} likely.`;
+  byId("heard").textContent = `Heard: ${[`${answer.clip.duration_s.toFixed(1)} s`, ...answer.heard].join(", ")}.`;
   byId("notes").replaceChildren(...answer.notes.map((note) => element("li", note)));
   showGenres(answer);
   showWhy(answer.explanation);
