@@ -122,6 +122,7 @@ def score_space(scores: ArrayLike, true: ArrayLike) -> Layer:
     means = sums / np.maximum(counts, 1)[:, np.newaxis]
     centred = scores - means[true]
     covariance = centred.T @ centred / max(int(true.size - (counts > 0).sum()), 1)
+    covariance = (covariance + covariance.T) / 2
     if (counts == 0).any():
         values, vectors = np.linalg.eigh(covariance)
         # along the widest direction, so that it stays far whatever the pseudo-inverse leaves out

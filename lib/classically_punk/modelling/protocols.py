@@ -64,8 +64,9 @@ class Scheme:
 
     @property
     def cells(self) -> int:
-        """Number of cells."""
-        return int(self.cell.max(initial=-1)) + 1
+        """Number of cells, the empty ones included."""
+        named = (cell for lesson in self.lessons.values() for cell in lesson.cells)
+        return max(int(self.cell.max(initial=-1)), *named) + 1
 
 
 def scheme(protocol: str, clips: Clips, *, k: int, seed: int, split: Split | None = None) -> Scheme:

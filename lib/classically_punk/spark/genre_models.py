@@ -70,7 +70,7 @@ def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tup
     parts = vectors.sums(data, scheme.cell, scheme.cells, designs)[vectors.MAIN]
     columns = vectors.clip_columns(data, designs)[vectors.MAIN]
     learner = vectors.learner(data, scheme.cell, parts, columns, settings, data.transform.scaled)
-    lesson = scheme.lessons[0]
+    lesson = learner.filled(scheme.lessons[0])
     lam = learner.strength(lesson)
     total = merge_all(parts)
     closed = learner.fit(lesson.cells, lam)

@@ -128,4 +128,5 @@ def test_a_published_model_learns_apart_by_artist_or_by_blocks_where_none_is_kno
     assert unknown.cell[0] == unknown.cell[2]  # neighbours
     assert unknown.cell[1] == unknown.cell[7]  # copies
     two = clips(per_artist=None).at([0, 40])
+    assert whole(two, k=5, seed=0).cells == 6  # the empty blocks count: their sums are zero
     assert whole(two, k=5, seed=0).lessons[0].cells
