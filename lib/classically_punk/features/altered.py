@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from classically_punk.audio.alterations import Alteration
 from classically_punk.errors import ClipTooShortError
-from classically_punk.features import catalogue, streaming
-from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
-from classically_punk.features.arrays import Samples, SampleSource, Vector, checked
-from classically_punk.features.catalogue import Feature
-from classically_punk.features.describe import SegmentRow, pieces
+from classically_punk.features import streaming
+from classically_punk.features.analysis import SAMPLE_RATE_HZ
+from classically_punk.features.arrays import Samples, SampleSource
+from classically_punk.features.describe import WHOLE_CLIP, SegmentRow, describe_segments
 
 STRETCH_S: Final = 30.0
 """Of a longer clip so much is altered, in whole segments: a copy costs the same however long the clip is."""
@@ -23,13 +22,13 @@ STRETCH_S: Final = 30.0
 def describe_altered(
     samples: Samples | SampleSource, alteration: Alteration, key: str, segment_s: float, feature_set: str = "punk"
 ) -> list[SegmentRow]:
-    """Mono samples (n,) at 22 050 Hz of the clip named `key` -> the segments of its altered copy.
+    """Mono samples (n,) at 22 050 Hz of the clip named `key` -> the rows of its altered copy.
 
-    Values are those of `catalogue.model_names`, in that order: nobody asks for more of a copy, and the rest costs most.
     Segments have the numbers of those that they are copies of, and hold the same moments of the recording: of a copy
-    that plays faster they are shorter. Times are the copy's own but for where its stretch begins. The piece that
-    `length` cuts out has segments of its own, from 0. Raises ClipError as `describe.describe_segments`;
-    ClipTooShortError where the alteration does not apply.
+    that plays faster they are shorter. Times are the copy's own but for where its stretch begins. Row -1 is all that
+    was altered: the clip, of a long one a stretch of `STRETCH_S`, the same for every copy. The piece that `length` cuts
+    out has segments of its own, from 0. Raises ClipError as `describe_segments`; ClipTooShortError where the alteration
+    does not apply.
     """
     if samples.size < alteration.needs:
         raise ClipTooShortError(needed=alteration.needs, got=samples.size)
@@ -38,15 +37,15 @@ def describe_altered(
     else:
         first, start, stop = stretch(samples.size, key, segment_s)
     heard = samples[start:stop] if isinstance(samples, np.ndarray) else streaming.read(samples, start, stop)
-    copy = checked(alteration.apply(heard, key))
-    whole = _values(copy, _seen(feature_set, "clip"))
-    rows = []
-    for number, (begin, end) in enumerate(pieces(copy.size, round(segment_s / alteration.speed * SAMPLE_RATE_HZ))):
-        values = whole | _values(copy[begin:end], _seen(feature_set, "segment"))
-        vector = np.concatenate([values[feature.name] for feature in _seen(feature_set)])
-        at = (start + begin) / SAMPLE_RATE_HZ
-        rows.append(SegmentRow(first + number, at, (end - begin) / SAMPLE_RATE_HZ, vector))
-    return rows
+    rows = describe_segments(alteration.apply(heard, key), segment_s / alteration.speed, feature_set)
+    return [
+        replace(
+            row,
+            segment=row.segment if row.segment == WHOLE_CLIP else row.segment + first,
+            start_s=row.start_s + start / SAMPLE_RATE_HZ,
+        )
+        for row in rows
+    ]
 
 
 def stretch(samples: int, key: str, segment_s: float) -> tuple[int, int, int]:
@@ -61,25 +60,3 @@ def stretch(samples: int, key: str, segment_s: float) -> tuple[int, int, int]:
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
     first = int.from_bytes(digest[:8], "little") % choices
     return first, first * size, (first + most) * size
-
-
-@cache
-def _seen(feature_set: str, scope: str | None = None) -> tuple[Feature, ...]:
-    """The entries behind `catalogue.model_names`, in their order."""
-    names = set(catalogue.model_names(feature_set))
-    return tuple(
-        feature
-        for feature in catalogue.entries(feature_set)
-        if scope in (None, feature.scope) and names.intersection(scalar.name for scalar in feature.scalars)
-    )
-
-
-def _values(samples: Samples, features: tuple[Feature, ...]) -> dict[str, Vector]:
-    """What the entries measure of one piece, by their names. Raises ClipTooShortError."""
-    if not features:
-        return {}
-    needed = max(feature.min_samples for feature in features)
-    if samples.size < needed:
-        raise ClipTooShortError(needed=needed, got=int(samples.size))
-    analysis = Analysis(samples)
-    return {feature.name: feature.kernel(analysis) for feature in features}

@@ -67,7 +67,7 @@ def describe_and_fingerprint(
         whole = streaming.whole_clip(clip, feature_set)
         words = fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
-    for number, (start, stop) in enumerate(pieces(clip.size, size)):
+    for number, (start, stop) in enumerate(_pieces(clip.size, size)):
         if stop - start == clip.size:
             values = whole
         else:
@@ -92,7 +92,7 @@ def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:
     return resample(samples, int(sample_rate), SAMPLE_RATE_HZ)
 
 
-def pieces(samples: int, size: int) -> Iterator[tuple[int, int]]:
+def _pieces(samples: int, size: int) -> Iterator[tuple[int, int]]:
     """Where the segments of so many samples begin and end."""
     if samples <= size:
         yield 0, samples

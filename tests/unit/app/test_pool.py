@@ -109,11 +109,11 @@ def test_a_file_that_kills_every_process_gets_a_reason_and_all_others_their_answ
 
 
 def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("classically_punk.app.pool.STARTING_S", 0.5)
-    with misbehaving(answer_s=0.5) as pool:
+    monkeypatch.setattr("classically_punk.app.pool.STARTING_S", 5.0)
+    with misbehaving(answer_s=3.0) as pool:
         hanging, healthy = pool.submit(Input("hang", b"x"), model()), pool.submit(Input("a", b"x"), model())
-        assert healthy.result(timeout=20).line.best == "loud"
-        assert hanging.result(timeout=20).line.reason == "DECODE_TIMEOUT"
+        assert healthy.result(timeout=60).line.best == "loud"
+        assert hanging.result(timeout=60).line.reason == "DECODE_TIMEOUT"
 
 
 def test_closing_ends_the_processes_whatever_they_do() -> None:
@@ -159,5 +159,5 @@ def test_ctrl_c_ends_cleanly_with_status_130(tmp_path: Path, warehouse: str) -> 
         run.stdout.readline()
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: workers and decoders get it, too
         run.stdout.read()
-        assert run.stderr.read() == "punk: interrupted\n"
+        assert run.stderr.read().endswith("punk: interrupted\n")
     assert run.returncode == cli.INTERRUPTED

@@ -13,9 +13,7 @@ from classically_punk.features.altered import describe_altered, stretch
 from classically_punk.features.describe import describe_segments
 
 RATE = 22_050
-NAMES = catalogue.model_names("punk")
-SEEN = [column.name in NAMES for column in catalogue.columns("punk")]
-CLASSIC = catalogue.model_names("classic57")
+NAMES = [column.name for column in catalogue.columns("punk")]
 
 
 class Long:
@@ -39,27 +37,23 @@ def steps(seconds: float, every_s: float = 3.0) -> NDArray[np.float32]:
 @pytest.mark.parametrize("speed", [0.85, 0.94, 1.06, 1.15])
 def test_segments_of_a_faster_copy_hold_the_moments_of_the_clip(speed: float) -> None:
     samples = steps(22.0)
-    rows = describe_segments(samples, 3.0, "classic57")[1:]
-    copies = describe_altered(samples, Alteration.parse(f"speed:{speed}"), "a", 3.0, "classic57")
-    assert [row.segment for row in copies] == [row.segment for row in rows] == [0, 1, 2, 3, 4, 5, 6]
-    at = CLASSIC.index("timbre_centroid_mean")
+    rows = describe_segments(samples, 3.0)
+    copies = describe_altered(samples, Alteration.parse(f"speed:{speed}"), "a", 3.0)
+    assert [row.segment for row in copies] == [row.segment for row in rows] == [-1, 0, 1, 2, 3, 4, 5, 6]
+    at = NAMES.index("timbre_centroid_mean")
     centroid = np.array([[row.values[at] for row in side] for side in (rows, copies)])
     # each pitch alone, scaled by the speed; a segment one off would be off by a quarter
-    np.testing.assert_allclose(centroid[1] / centroid[0], speed, rtol=0.02)
-    assert copies[2].duration_s == pytest.approx(3.0 / speed, abs=1e-4)
-    tempo = CLASSIC.index("tempo_bpm")  # of scope clip: measured on the whole copy
-    assert len({copy.values[tempo] for copy in copies}) == 1
+    np.testing.assert_allclose(centroid[1, 1:] / centroid[0, 1:], speed, rtol=0.02)
+    assert copies[3].duration_s == pytest.approx(3.0 / speed, abs=1e-4)
 
 
-@pytest.mark.parametrize("feature_set", catalogue.FEATURE_SETS)
-def test_a_copy_that_changes_nothing_has_what_a_model_sees_of_the_clip(feature_set: str) -> None:
+def test_a_copy_that_changes_nothing_has_the_rows_of_the_clip() -> None:
     samples = steps(10.0)
-    rows = describe_segments(samples, 3.0, feature_set)[1:]
-    copies = describe_altered(samples, Alteration.parse("gain:0"), "a", 3.0, feature_set)
-    seen = [column.name in catalogue.model_names(feature_set) for column in catalogue.columns(feature_set)]
+    rows = describe_segments(samples, 3.0)
+    copies = describe_altered(samples, Alteration.parse("gain:0"), "a", 3.0)
     for row, copy in zip(rows, copies, strict=True):
         assert (row.segment, row.start_s, row.duration_s) == (copy.segment, copy.start_s, copy.duration_s)
-        np.testing.assert_array_equal(copy.values, row.values[seen])
+        np.testing.assert_allclose(copy.values, row.values, rtol=1e-12)
 
 
 def test_of_a_long_clip_half_a_minute_is_altered_in_whole_segments() -> None:
@@ -68,11 +62,12 @@ def test_of_a_long_clip_half_a_minute_is_altered_in_whole_segments() -> None:
     rows = {row.segment: row for row in describe_segments(samples, 3.0)}
     copies = describe_altered(clip, Alteration.parse("gain:0"), "some key", 3.0)
     assert clip.taken == 30 * RATE
-    assert [copy.segment for copy in copies] == list(range(copies[0].segment, copies[0].segment + 10))
-    for copy in copies:
+    assert [copy.segment for copy in copies[1:]] == list(range(copies[1].segment, copies[1].segment + 10))
+    scope = np.array([column.scope == "segment" for column in catalogue.columns("punk")])
+    for copy in copies[1:]:
         row = rows[copy.segment]
         assert (copy.start_s, copy.duration_s) == (row.start_s, row.duration_s)
-        np.testing.assert_array_equal(copy.values, row.values[SEEN])
+        np.testing.assert_allclose(copy.values[scope], row.values[scope], rtol=1e-12)
 
 
 @pytest.mark.parametrize("samples", [11_025, 30 * RATE, 661_794, round(31.4 * RATE), round(31.5 * RATE), 90 * RATE])
@@ -94,15 +89,15 @@ def test_a_piece_is_described_from_its_first_segment_on() -> None:
     five = Alteration.parse("length:5")
     copies = describe_altered(clip, five, "a", 3.0)
     assert clip.taken == 5 * RATE
-    assert [copy.segment for copy in copies] == [0, 1]
+    assert [copy.segment for copy in copies] == [-1, 0, 1]
     start = five.part(clip.size, "a")[0] / RATE
-    assert [copy.start_s for copy in copies] == pytest.approx([start, start + 3.0])
+    assert [copy.start_s for copy in copies] == pytest.approx([start, start, start + 3.0])
 
 
 def test_a_copy_that_plays_too_fast_to_be_described_is_the_clips_fault() -> None:
-    samples = steps(0.1)
-    with pytest.raises(ClipTooShortError, match="551 samples"):
-        describe_altered(samples, Alteration.parse("speed:4"), "a", 3.0)
+    samples = steps(0.5)
+    with pytest.raises(ClipTooShortError):
+        describe_altered(samples, Alteration.parse("speed:2"), "a", 3.0)
 
 
 def test_a_clip_that_is_no_longer_than_its_piece_has_none() -> None:
