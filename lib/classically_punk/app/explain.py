@@ -21,6 +21,8 @@ from classically_punk.reporting.text import plain, signed
 
 COMPARED: dict[str, tuple[str, str]] = {"BPM": ("faster", "slower"), "LUFS": ("louder", "quieter")}
 """Unit -> words for above and below the training mean; all others are higher or lower."""
+LOGARITHM = "ln "
+"""How units of logarithms begin; they are told as what they are logarithms of."""
 MIXED = "mixed"
 """The family of columns that a transform makes of all features together."""
 EQUAL_SHARE = 0.01
@@ -46,12 +48,21 @@ class Reason:
         """`faster: 152 BPM; training mean 119 (beats a minute)`: a comparison that needs no list of features."""
         if self.family == MIXED:
             return self.meaning
-        above, below = COMPARED.get(self.unit, ("higher", "lower"))
+        value, mean, unit, meaning = self.value, self.mean, self.unit, self.meaning
+        above, below = COMPARED.get(unit, ("higher", "lower"))
         word = "average" if abs(self.deviation) < EQUAL_SHARE else above if self.deviation > 0 else below
-        unit = "" if self.unit in ("", "1") else f" {self.unit}"
-        return (
-            f"{word}: {plain(_rounded(self.value))}{unit}; training mean {plain(_rounded(self.mean))} ({self.meaning})"
-        )
+        if not self.is_plain:
+            return f"{word} than in training: {meaning}"
+        if unit.startswith(LOGARITHM):
+            value, mean, unit = float(np.exp(value)), float(np.exp(mean)), unit.removeprefix(LOGARITHM)
+            meaning = meaning.removeprefix("logarithm of the ")
+        behind = "" if unit in ("", "1") else f" {unit}"
+        return f"{word}: {plain(_rounded(value))}{behind}; training mean {plain(_rounded(mean))} ({meaning})"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a listener can make something of its numbers: not of logarithms of logarithms."""
+        return self.family != MIXED and not self.unit.startswith(LOGARITHM + "ln")
 
 
 @dataclass(frozen=True)
@@ -63,8 +74,9 @@ class Group:
     reasons: tuple[Reason, ...]
 
     def leading(self, most: int) -> list[Reason]:
-        """The features that pushed the way the whole group did, the strongest first."""
-        return [reason for reason in self.reasons if reason.push * self.push > 0][:most]
+        """The features that pushed the way the whole group did: those in plain numbers first, then the strongest."""
+        same_way = [reason for reason in self.reasons if reason.push * self.push > 0]
+        return sorted(same_way, key=lambda reason: not reason.is_plain)[:most]
 
 
 @dataclass(frozen=True)

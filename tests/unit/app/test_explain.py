@@ -121,6 +121,8 @@ def reason(unit: str, value: float, mean: float, deviation: float) -> explain.Re
         (reason("LUFS", -9.0, -14.25, 1.0), "louder: −9 LUFS; training mean −14.2 (beats a minute)"),
         (reason("Hz", 2043.0, 4043.0, -0.02), "lower: 2040 Hz; training mean 4040 (beats a minute)"),
         (reason("1", 0.5, 0.5, 0.001), "average: 0.5; training mean 0.5 (beats a minute)"),
+        (reason("ln dB", np.log(15.2), np.log(7.5), 1.0), "higher: 15.2 dB; training mean 7.50 (beats a minute)"),
+        (reason("ln ln²", -0.2, 0.1, -1.0), "lower than in training: beats a minute"),
     ],
 )
 def test_a_reason_is_a_comparison_in_words_and_units(one: explain.Reason, words: str) -> None:
