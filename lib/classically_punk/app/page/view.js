@@ -15,7 +15,7 @@ export function element(name, text = "", attributes = {}) {
   return made;
 }
 
-export const share = (value) => value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
+export const share = (value) => value < 0.0005 ? "< 0.1 %" : value > 0.995 && value < 1 ? "> 99 %" : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
 const signed = (value, digits) => `${value < 0 ? MINUS : "+"}${Math.abs(value).toFixed(digits)}`;
 const plain = (value, digits) => signed(value, digits).replace("+", "");
 
