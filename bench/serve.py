@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,42 +192,91 @@ def warm_in_server(warehouse: Path, runs: int) -> dict[str, float]:
     return figures
 
 
+def bare(paths: list[bytes], decoder: IsolatedDecoder) -> None:
+    """What no answer can do without: guarded decode and description."""
+    for path in paths:
+        describe_segments(decoder.decode_file(path).samples, 3.0)
+
+
+def bare_loop(folder: Path) -> None:
+    """Another process of `bare`: ready, told to begin by a line, tells when it is through."""
+    warm.read_only_cache()
+    paths = [os.fsencode(path) for path in sorted(folder.glob("*.wav"))]
+    with IsolatedDecoder(Limits()) as decoder:
+        bare(paths[:20], decoder)
+        print("ready", flush=True)
+        for line in sys.stdin:
+            first, step = map(int, line.split())
+            bare(paths[first::step], decoder)
+            print("through", flush=True)
+
+
+@contextmanager
+def bare_processes(folder: Path, count: int) -> Iterator[Callable[[], float]]:
+    """So many processes of `bare`, ready; what is yielded lets them share the folder and tells the clips a second."""
+    command = [sys.executable, "-W", "ignore", __file__, "--bare-loop", str(folder)]
+    files = len(list(folder.glob("*.wav")))
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
+    ]
+
+    def heard() -> None:
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+
+    def rate() -> float:
+        start = time.perf_counter()
+        for at, process in enumerate(processes):
+            assert process.stdin is not None
+            print(at, count, file=process.stdin, flush=True)
+        heard()
+        return files / (time.perf_counter() - start)
+
+    try:
+        heard()
+        yield rate
+    finally:
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+
+
 def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
-    """A folder of 3 s clips by all cores against guarded decode and describe in one process, times the cores."""
+    """A folder of 3 s clips by all cores, against `bare` in one process times the cores, and in one process a core.
+
+    The second tells what the pool costs; the first also what the machine loses when all its cores are busy.
+    """
     paths = [os.fsencode(write(folder / f"{at:04d}.wav", song(3, at))) for at in range(count)]
     files = [Input(os.fsdecode(path), path) for path in paths]
     model = model_of_chance()
-    shares, by_cpu, rates = [], [], []
+    alone, side_by_side, pooled = [], [], []
     warm.read_only_cache()
     with (
-        IsolatedDecoder(Limits()) as decoder,
+        bare_processes(folder, 1) as one,
+        bare_processes(folder, cores()) as all_cores,
         Pool(Limits(), 600.0, cores()) as pool,
         Path(os.devnull).open("w") as nowhere,
     ):
         list(pool.answers(files[: 20 * cores()], model))
-        for path in paths[:20]:
-            describe_segments(decoder.decode_file(path).samples, 3.0)
-        own = [os.getpid(), decoder.process_id or 0]
         for _ in range(rounds):
-            few = paths[:: max(1, count // 250)]
-            before, start = cpu_s(own), time.perf_counter()
-            for path in few:
-                describe_segments(decoder.decode_file(path).samples, 3.0)
-            bare, bare_cpu = len(few) / (time.perf_counter() - start), (cpu_s(own) - before) / len(few)
-            everybody = tree(os.getpid())
-            before, start = cpu_s(everybody), time.perf_counter()
+            alone.append(one())
+            start = time.perf_counter()
             for told in pool.answers(files, model):
                 print(as_object(told), file=nowhere, flush=True)
-            rate, cpu = count / (time.perf_counter() - start), (cpu_s(everybody) - before) / count
-            shares.append(rate / (bare * cores()))
-            by_cpu.append(bare_cpu / cpu)
-            rates.append(rate)
+            pooled.append(count / (time.perf_counter() - start))
+            side_by_side.append(all_cores())
+    of_alone = [rate / (bare * cores()) for rate, bare in zip(pooled, alone, strict=True)]
+    of_all = [rate / bare for rate, bare in zip(pooled, side_by_side, strict=True)]
     return {
-        "folder_share_of_bare": median(shares),
-        "folder_share_of_bare_low": min(shares),
-        "folder_share_of_bare_high": max(shares),
-        "folder_share_of_bare_by_cpu": median(by_cpu),
-        "folder_clips_per_s": median(rates),
+        "folder_share_of_bare": median(of_alone),
+        "folder_share_of_bare_low": min(of_alone),
+        "folder_share_of_bare_high": max(of_alone),
+        "folder_share_of_bare_side_by_side": median(of_all),
+        "folder_share_of_bare_side_by_side_low": min(of_all),
+        "folder_share_of_bare_side_by_side_high": max(of_all),
+        "folder_clips_per_s": median(pooled),
     }
 
 
@@ -319,7 +368,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=PARTS, action="append", help="a part (default: all)")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, to see that it runs")
+    parser.add_argument("--bare-loop", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.bare_loop is not None:
+        bare_loop(asked.bare_loop)
+        return 0
     parts, tenth = asked.only or PARTS, 10 if asked.quick else 1
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as made:
@@ -329,7 +382,7 @@ def main() -> int:
         work = {
             "cold": lambda: cold(warehouse, folder, max(3, 15 // tenth)),
             "warm": lambda: warm_in_server(warehouse, max(4, 60 // tenth)),
-            "folder": lambda: folder_share(folder / "folder", 1000 // tenth, max(1, 5 // tenth)),
+            "folder": lambda: folder_share(folder / "folder", 1000 // tenth, max(1, 9 // tenth)),
             "at_once": lambda: at_once(warehouse, max(1, 10 // tenth)),
             "hostile": lambda: hostile(warehouse, 10_000 // tenth),
         }

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.unit.app.conftest import model
+from tests.unit.app.test_evaluated import report
 
 from classically_punk.modelling import published
 
@@ -39,19 +40,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def warehouse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with a model of three genres, its figures, and its training clips by name."""
+    """A warehouse with a model of three genres and its training clips by name, and its report beside it."""
     folder = tmp_path_factory.mktemp("warehouse")
     one = model(
         genres=("loud", "quiet", HOSTILE),
         intercepts=(0.0, 0.25, 0.2),
         coefficients=((1.0,), (-1.0,), (0.0,)),
-        figures={"group-folds": {"accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 80.0, "synthetic": 80.0}},
         decision=published.Decision(temperature=0.05, threshold=0.5),
     )
     published.publish(folder, one)
     rows = {"clip_id": ["a", "b"], "name": ["near.wav", HOSTILE], "genre": ["loud", "quiet"]}
     vectors = {"vector": np.asarray([[0.35], [9.0]]).tolist()}
     pq.write_table(pa.table(rows | vectors), folder / f"published/{one.model_id}.clips.parquet")
+    report(folder, counts={"synthetic": 80})
     return folder
 
 
@@ -60,7 +61,12 @@ def address(warehouse_folder: Path) -> Iterator[str]:
     """Where the server is."""
     command = [sys.executable, "-m", "classically_punk.app.cli", "serve", "--port", "0"]
     with subprocess.Popen(
-        [*command, f"--warehouse.root={warehouse_folder}", "--serve.max_bytes=4000000"],
+        [
+            *command,
+            f"--warehouse.root={warehouse_folder}",
+            f"--reports.root={warehouse_folder}",
+            "--serve.max_bytes=4000000",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     ) as server:

@@ -81,6 +81,7 @@ def _heard(path: str, clip: Decoded, model: PublishedModel, wanted: Wanted) -> T
     if wanted.explain:
         why = explain.explain(model, columns, segments, values, said.best)
         beside |= {"why": explain.told(why), "explanation": why.as_json(LEADING)}
+        beside |= {"heard": explain.in_words(columns, values[0], name)}
         if wanted.table:
             beside |= {"table": explain.table(why), "explanation": why.as_json()}
     if wanted.facts:

@@ -53,12 +53,13 @@ LINE_ALONE = Wanted()
 class Told:
     """A line and what was wanted beside it; None where it was not, or where there is no answer.
 
-    `why` are a few lines for a reader, `table` all of them, `explanation` the same as data. `clip` are the facts of a
-    decoded clip, `features` its whole-clip values by name, `standing` where it stands among the training clips, in
-    standard deviations by feature of the model; `picture` as `pictures.picture_of` gives it.
+    `heard` are tempo and loudness in words, `why` a few lines for a reader, `table` all of them, `explanation` the same
+    as data. `clip` are the facts of a decoded clip, `features` its whole-clip values by name, `standing` where it
+    stands among the training clips, in standard deviations by column of the model; `picture` as of `pictures`.
     """
 
     line: Line
+    heard: list[str] | None = None
     why: list[str] | None = None
     table: list[str] | None = None
     explanation: dict[str, Any] | None = None
@@ -100,6 +101,8 @@ def as_paragraph(told: Told, top: int) -> list[str]:
     others = runners_up(told.line.probabilities or {}, told.line.best, top)
     if others:
         lines.append("  then " + ", ".join(f"{shown(genre)} {share:.0%}" for genre, share in others))
+    if told.heard:
+        lines.append("  heard " + ", ".join(told.heard))
     lines += [f"  {shown(each)}" for each in (told.why or []) + (told.table or [])]
     return lines
 

@@ -22,7 +22,8 @@ from starlette.routing import Route
 from classically_punk.app import feedback
 from classically_punk.app.answering import Input
 from classically_punk.app.answers import Told, Wanted
-from classically_punk.app.current import Current, InForce, limits_of
+from classically_punk.app.current import Current, InForce
+from classically_punk.app.evaluated import limits_of
 from classically_punk.app.guard import Admission, Guard, RefusedError, problem
 from classically_punk.app.openapi import document
 from classically_punk.app.pool import Pool
@@ -148,8 +149,8 @@ class Api:
             "published_at": model.published_at,
             "training": {"clips": model.training.clips, "groups": model.training.groups},
             "decision": {"kind": model.decision.kind, "threshold": model.decision.threshold},
-            "figures": {name: dict(numbers) for name, numbers in (model.figures or {}).items()},
-            "limits": limits_of(model),
+            "figures": {name: dict(numbers) for name, numbers in in_force.evaluated.figures.items()},
+            "limits": limits_of(model, in_force.evaluated),
             "nearest": in_force.neighbours is not None,
             "uploads": {"max_bytes": serve.max_bytes, "max_duration_s": serve.max_duration_s},
             "stale": self._current.stale,
@@ -199,6 +200,7 @@ class Api:
             "warnings": line.warnings,
             "notes": [OF_WARNINGS[code] for code in line.warnings if code in OF_WARNINGS],
             "clip": {name: value for name, value in clip.items() if name not in ("clip_id", "audio_sha256")},
+            "heard": told.heard,
             "why": told.why,
             "explanation": told.explanation,
             "nearest": None if neighbours is None else neighbours.of(told.standing),

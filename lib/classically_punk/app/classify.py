@@ -40,20 +40,20 @@ class Asked:
 
 def load(overrides: Sequence[str]) -> tuple[published.PublishedModel, Settings]:
     """`[--config FILE] [--section.key=value …]` -> the published model they lead to. Raises ConfigError."""
-    root, settings = warehouse(overrides)
+    root, _, settings = folders(overrides)
     return load_from(root, settings), settings
 
 
-def warehouse(overrides: Sequence[str]) -> tuple[Path, Settings]:
-    """`[--config FILE] [--section.key=value …]` -> the warehouse folder they name. Raises ConfigError."""
+def folders(overrides: Sequence[str]) -> tuple[Path, Path | None, Settings]:
+    """`[--config FILE] [--section.key=value …]` -> warehouse, reports if named, settings. Raises ConfigError."""
     settings = Settings.from_command_line(overrides)
     base = Path()
     if not settings.warehouse.root and "--config" not in overrides:
         base = _home_of_default_config()
         settings = Settings.from_command_line(["--config", str(base / DEFAULT_CONFIG), *overrides])
-    text = settings.need("warehouse.root")
-    # only paths in the configuration of another folder need that folder: all others are relative to this one
-    return settings.folder("warehouse.root") if "://" in text else base / Path(text).expanduser(), settings
+    settings.need("warehouse.root")
+    reports = _folder(settings, "reports.root", base) if settings.reports.root else None
+    return _folder(settings, "warehouse.root", base), reports, settings
 
 
 def load_from(root: Path, settings: Settings) -> published.PublishedModel:
@@ -139,6 +139,12 @@ def tell(
             counter.at(number)
     counter.done()
     return foreseen
+
+
+def _folder(settings: Settings, key: str, base: Path) -> Path:
+    """Only paths in the configuration of another folder need that folder: all others are relative to this one."""
+    text = settings.need(key)
+    return settings.folder(key) if "://" in text else base / Path(text).expanduser()
 
 
 def _standard_input(most: int) -> Input:

@@ -1,13 +1,13 @@
 """Why a clip got its answer: how far each feature pushed a genre's score from that of the mean training clip.
 
 A score is linear: score = that of the mean clip + Σ coefficient · standardised value. A push is one term of that sum,
-in units of score, averaged over the segments that the answer comes from. Pushes of a family or a catalogue entry (a
-group) are sums of those of its features; single coefficients of related features mean little.
+in units of score, averaged over the segments that the answer comes from. Pushes of a family or of a group of the
+catalogue are sums of those of its features; single coefficients of related features mean little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,15 @@ from numpy.typing import ArrayLike
 
 from classically_punk.features import catalogue
 from classically_punk.modelling.published import PublishedModel
+from classically_punk.modelling.transforms import VARIANCE
 from classically_punk.reporting.text import plain, signed
 
 COMPARED: dict[str, tuple[str, str]] = {"BPM": ("faster", "slower"), "LUFS": ("louder", "quieter")}
 """Unit -> words for above and below the training mean; all others are higher or lower."""
+LOGARITHM = "ln "
+"""How units of logarithms begin; they are told as what they are logarithms of."""
+MIXED = "mixed"
+"""The family of columns that a transform makes of all features together."""
 EQUAL_SHARE = 0.01
 """Standard deviations from the mean within which a value is called average."""
 
@@ -41,25 +46,37 @@ class Reason:
     @property
     def words(self) -> str:
         """`faster: 152 BPM; training mean 119 (beats a minute)`: a comparison that needs no list of features."""
-        above, below = COMPARED.get(self.unit, ("higher", "lower"))
+        if self.family == MIXED:
+            return self.meaning
+        value, mean, unit, meaning = self.value, self.mean, self.unit, self.meaning
+        above, below = COMPARED.get(unit, ("higher", "lower"))
         word = "average" if abs(self.deviation) < EQUAL_SHARE else above if self.deviation > 0 else below
-        unit = "" if self.unit in ("", "1") else f" {self.unit}"
-        return (
-            f"{word}: {plain(_rounded(self.value))}{unit}; training mean {plain(_rounded(self.mean))} ({self.meaning})"
-        )
+        if not self.is_plain:
+            return f"{word} than in training: {meaning}"
+        if unit.startswith(LOGARITHM):
+            value, mean, unit = float(np.exp(value)), float(np.exp(mean)), unit.removeprefix(LOGARITHM)
+            meaning = meaning.removeprefix("logarithm of the ")
+        behind = "" if unit in ("", "1") else f" {unit}"
+        return f"{word}: {plain(_rounded(value))}{behind}; training mean {plain(_rounded(mean))} ({meaning})"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a listener can make something of its numbers: not of logarithms of logarithms."""
+        return self.family != MIXED and not self.unit.startswith(LOGARITHM + "ln")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Features taken together: a family, or an entry of the catalogue; `reasons` with the strongest push first."""
+    """Features taken together: a family, or a group of one; `reasons` with the strongest push first."""
 
     name: str
     push: float
     reasons: tuple[Reason, ...]
 
     def leading(self, most: int) -> list[Reason]:
-        """The features that pushed the way the whole group did, the strongest first."""
-        return [reason for reason in self.reasons if reason.push * self.push > 0][:most]
+        """The features that pushed the way the whole group did: those in plain numbers first, then the strongest."""
+        same_way = [reason for reason in self.reasons if reason.push * self.push > 0]
+        return sorted(same_way, key=lambda reason: not reason.is_plain)[:most]
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,7 @@ class Explanation:
         return _grouped(self.reasons, [reason.family for reason in self.reasons])
 
     def groups(self, family: str) -> list[Group]:
-        """The catalogue entries of a family, in the same order."""
+        """The groups of a family, in the same order."""
         own = [reason for reason in self.reasons if reason.family == family]
         return _grouped(own, [reason.group for reason in own])
 
@@ -132,23 +149,21 @@ def explain(
     at = model.genres.index(genre)
     deviations = standing(model, names, segments, values)
     pushes = np.asarray(model.coefficients[at]) * deviations
-    place = {name: index for index, name in enumerate(names)}
-    own = np.asarray(values, dtype=np.float64)[answering(segments)].mean(axis=0)
-    known = _catalogue(model)
-    reasons = [
-        Reason(
-            feature=name,
-            family=known[name][0],
-            group=known[name][1],
-            meaning=known[name][2],
-            unit=known[name][3],
-            value=float(own[place[name]]),
-            mean=float(model.means[index]),
-            deviation=float(deviations[index]),
-            push=float(pushes[index]),
-        )
-        for index, name in enumerate(model.feature_names)
-    ]
+    known, own = _catalogue(model), np.asarray(values, dtype=np.float64)[answering(segments)].mean(axis=0)
+    heard = dict(zip(names, own.tolist(), strict=True))
+    column = {name: index for index, name in enumerate(model.feature_names)}
+    by_source: dict[str, float] = {}
+    for name, push in zip(model.feature_names, pushes.tolist(), strict=True):
+        source = source_of(name, known)
+        by_source[source] = by_source.get(source, 0.0) + push
+    reasons = []
+    for name, push in by_source.items():
+        if name not in known:
+            reasons.append(Reason(name, MIXED, name, "all features together", "1", 0.0, 0.0, 0.0, push))
+            continue
+        family, group, meaning, unit = known[name]
+        deviation = float(deviations[column[name]]) if name in column else 0.0
+        reasons.append(Reason(name, family, group, meaning, unit, heard[name], _mean(model, name), deviation, push))
     reasons.sort(key=lambda reason: -abs(reason.push))
     base = float(model.intercepts[at])
     return Explanation(genre, base + float(pushes.sum()), base, tuple(reasons))
@@ -183,6 +198,31 @@ def pushed(push: float) -> str:
     return signed(f"{push:+.3f}")
 
 
+def source_of(column: str, features: Container[str]) -> str:
+    """A column of the model -> the feature that it is made of: itself, `x` of `square:x`, else the kind of the map."""
+    kind, colon, rest = column.partition(":")
+    return rest if colon and rest in features else kind if colon and column not in features else column
+
+
+def in_words(names: Sequence[str], values: ArrayLike, feature_set: str) -> list[str]:
+    """Whole-clip values (c,) -> those that anybody knows by their unit, such as `152 BPM` and `-9 LUFS`."""
+    heard = dict(zip(names, np.asarray(values, dtype=np.float64).tolist(), strict=True))
+    units = {column.name: column.unit for column in catalogue.columns(feature_set)}
+    return [f"{plain(_rounded(heard[name]))} {unit}" for name, unit in units.items() if unit in COMPARED]
+
+
+def _mean(model: PublishedModel, name: str) -> float:
+    """The training mean of a feature in its own unit; where logarithms were averaged, what these stand for."""
+    transform = model.transform
+    if transform is None:
+        return float(model.means[model.feature_names.index(name)])
+    at = transform.names.index(name)
+    mean = float(model.means[model.feature_names.index(name)]) if name in model.feature_names else 0.0
+    if transform.centre is not None and transform.scale is not None:
+        mean = transform.centre[at] + transform.scale[at] * mean
+    return float(np.exp(mean)) if transform.kind != "none" and name.endswith(VARIANCE) else mean
+
+
 def _grouped(reasons: Iterable[Reason], names: Sequence[str]) -> list[Group]:
     members: dict[str, list[Reason]] = {}
     for name, reason in zip(names, reasons, strict=True):
@@ -192,10 +232,10 @@ def _grouped(reasons: Iterable[Reason], names: Sequence[str]) -> list[Group]:
 
 
 def _catalogue(model: PublishedModel) -> dict[str, tuple[str, str, str, str]]:
-    """Feature -> family, group, meaning, unit of every feature that the model knows."""
+    """Feature -> family, group, meaning, unit of every feature that the model can know."""
     name = model.feature_set.partition("@")[0]
     return {
-        scalar.name: (feature.family, feature.name, scalar.meaning, scalar.unit)
+        scalar.name: (feature.family, feature.group or feature.name, scalar.meaning, scalar.unit)
         for feature in catalogue.entries(name)
         for scalar in feature.scalars
     }

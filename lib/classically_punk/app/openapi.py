@@ -7,7 +7,6 @@ from typing import Any, Final
 from classically_punk import __version__
 from classically_punk.app.feedback import LONGEST_LABEL
 from classically_punk.app.reasons import OF_CLIPS, OF_REQUESTS
-from classically_punk.features.catalogue import CATALOGUE
 
 Schema = dict[str, Any]
 
@@ -28,7 +27,6 @@ REFUSALS: Final = {
 
 def document(max_bytes: int) -> Schema:
     """The document, for uploads of at most so many bytes."""
-    families = sorted({feature.family for feature in CATALOGUE})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -132,8 +130,9 @@ def document(max_bytes: int) -> Schema:
                         "warnings": {"type": "array", "items": _text()},
                         "notes": {"type": "array", "items": _text(), "description": "the warnings in sentences"},
                         "clip": {"type": "object"},
+                        "heard": {"type": "array", "items": _text(), "description": "tempo and loudness in words"},
                         "why": {"type": "array", "items": _text()},
-                        "explanation": _explanation(families),
+                        "explanation": _explanation(),
                         "nearest": {
                             "type": ["array", "null"],
                             "items": _object({"name": _text(), "genre": _text(), "distance": {"type": "number"}}),
@@ -174,7 +173,7 @@ def document(max_bytes: int) -> Schema:
     }
 
 
-def _explanation(families: list[str]) -> Schema:
+def _explanation() -> Schema:
     pushing = {"push": {"type": "number", "description": "in units of score"}}
     return _object(
         {
@@ -185,7 +184,7 @@ def _explanation(families: list[str]) -> Schema:
                 "type": "array",
                 "items": _object(
                     {
-                        "family": {"type": "string", "enum": families},
+                        "family": _text(),
                         **pushing,
                         "groups": {"type": "array", "items": _object({"group": _text(), **pushing})},
                         "features": {"type": "array", "items": {"type": "object"}},

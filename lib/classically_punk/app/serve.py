@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from classically_punk.app.api import application
-from classically_punk.app.classify import warehouse
+from classically_punk.app.classify import folders
 from classically_punk.app.current import Current
 from classically_punk.app.guard import problem
 from classically_punk.app.pool import Pool, cores
@@ -31,8 +31,8 @@ GRACE_S = 5
 
 def serve(overrides: Sequence[str]) -> None:
     """`[--config FILE] [--section.key=value …]` -> serves until it is told to end. Raises ConfigError."""
-    root, settings = warehouse(overrides)
-    current = Current(root, settings)
+    root, reports, settings = folders(overrides)
+    current = Current(root, settings, reports)
     with contextlib.closing(_listening(settings)) as listener:
         workers = settings.serve.workers or cores()
         app = application(current, pool(settings, workers), settings, workers)

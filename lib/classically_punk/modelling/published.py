@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,6 +83,18 @@ class Answer:
     confidence: float
     probabilities: dict[str, float]
     scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a model as arrays."""
+
+    means: Floats
+    scales: Floats
+    low: Floats | None
+    high: Floats | None
+    coefficients: Floats
+    intercepts: Floats
 
 
 @dataclass(frozen=True)
@@ -188,9 +201,7 @@ class PublishedModel:
 
         Raises as `standardised`.
         """
-        return np.asarray(
-            self.standardised(names, values) @ np.asarray(self.coefficients).T + np.asarray(self.intercepts)
-        )
+        return np.asarray(self.standardised(names, values) @ self._numbers.coefficients.T + self._numbers.intercepts)
 
     def standardised(self, names: Sequence[str], values: ArrayLike) -> Floats:
         """The same input -> (n, k): what the coefficients multiply, in standard deviations from the training mean.
@@ -206,10 +217,22 @@ class PublishedModel:
         if self.transform is not None:
             made = {name: at for at, name in enumerate(self.transform.outputs)}
             needed = self.transform.apply(needed)[:, [made[name] for name in self.feature_names]]
-        z = (floats(needed, "features", 2) - np.asarray(self.means)) / np.asarray(self.scales)
-        if self.clip_low is not None and self.clip_high is not None:
-            z = np.clip(z, np.asarray(self.clip_low), np.asarray(self.clip_high))
-        return np.asarray(z)
+        numbers = self._numbers
+        z = (floats(needed, "features", 2) - numbers.means) / numbers.scales
+        return np.asarray(z if numbers.low is None else np.clip(z, numbers.low, numbers.high))
+
+    @cached_property
+    def _numbers(self) -> _Numbers:
+        """Made once: thousands of tuples to arrays would cost an answer as much as all the rest of it."""
+        clipped = self.clip_low is not None and self.clip_high is not None
+        return _Numbers(
+            means=np.asarray(self.means),
+            scales=np.asarray(self.scales),
+            low=np.asarray(self.clip_low) if clipped else None,
+            high=np.asarray(self.clip_high) if clipped else None,
+            coefficients=np.asarray(self.coefficients),
+            intercepts=np.asarray(self.intercepts),
+        )
 
     def classify(self, names: Sequence[str], segments: Sequence[int], values: ArrayLike) -> Answer:
         """One clip's rows: column names (c,), segment numbers (s,), values (s, c) -> its answer.

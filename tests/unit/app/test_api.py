@@ -23,7 +23,7 @@ from tests.zoo.test_zoo import CASES
 
 from classically_punk import errors
 from classically_punk.app import api, feedback, reasons, serve
-from classically_punk.app.current import Current, limits_of
+from classically_punk.app.current import Current
 from classically_punk.modelling import published
 from classically_punk.settings import Settings
 
@@ -385,22 +385,6 @@ def test_a_newly_published_model_is_used_and_a_broken_one_is_not(
     told = client.get("/api/model").json()
     assert (told["model_id"], told["stale"]) == (model().model_id, None)
     assert "is in force" in capsys.readouterr().err
-
-
-def test_the_limits_of_a_model_name_protocol_accuracy_and_what_is_not_known() -> None:
-    figures = {
-        "random-folds": {"accuracy": 0.9, "n": 80.0},
-        "group-folds": {"accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 80.0},
-    }
-    told = limits_of(model(figures=figures, decision=published.Decision(threshold=0.25)))
-    assert "50.0" in told[0]
-    assert "40.0" in told[0]
-    assert "group-folds" in told[0], "the strictest first"
-    assert "random-folds" in told[1]
-    assert any("25.0" in line and "not sure" in line for line in told)
-    assert any("was not recorded" in line for line in limits_of(model()))
-    synthetic = limits_of(model(figures={"group-folds": {"accuracy": 0.5, "synthetic": 80.0}}))
-    assert "mean nothing about music" in synthetic[0]
 
 
 def test_the_document_describes_the_upload_as_a_file(client: TestClient) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -271,10 +272,11 @@ def test_one_song_is_told_with_the_next_genres_and_why(
     share = 1 / (1 + math.exp(-(2 * 0.2 / math.sqrt(2) - 0.25) / 0.1))
     assert told[0] == f"loud          {share:.0%}  {song}"
     assert told[1] == f"  then quiet {1 - share:.0%}"
-    assert told[2].startswith("  towards loud: loudness +0.14")
-    assert "higher: 0.14" in told[2]
-    assert "FS; training mean 0 (mean of frame level" in told[2]
-    assert len(told) == 3
+    assert re.fullmatch(r"  heard \d+ BPM", told[2])
+    assert told[3].startswith("  towards loud: loudness +0.14")
+    assert "higher: 0.14" in told[3]
+    assert "FS; training mean 0 (mean of frame level" in told[3]
+    assert len(told) == 4
 
 
 def test_the_table_lists_every_feature_of_the_model(

@@ -10,6 +10,7 @@ from tests.unit.app.conftest import model
 
 from classically_punk.app import explain
 from classically_punk.features import catalogue
+from classically_punk.modelling.transforms import Transform
 
 COLUMNS = [column.name for column in catalogue.columns("punk")]
 UNITS = {column.name: column.unit for column in catalogue.columns("punk")}
@@ -59,6 +60,55 @@ def test_the_mean_clip_is_pushed_nowhere_and_one_feature_pushes_by_its_coefficie
     assert moved.families[0 if moved.reasons[0].push > 0 else -1].name == "tempo"
 
 
+TWO = ("loudness_rms_mean", "loudness_rms_var")
+
+
+def transformed(kind: str, columns: tuple[str, ...], means: tuple[float, ...], **more: Any) -> Any:
+    k = len(columns)
+    return model(
+        feature_names=columns,
+        means=means,
+        scales=(2.0,) * k,
+        coefficients=(tuple(range(1, k + 1)), (0.0,) * k),
+        transform=Transform(TWO, kind, **more),
+    )
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        transformed("log_variance", TWO, (0.5, -3.0)),
+        transformed(
+            "squares", (*TWO, f"square:{TWO[1]}"), (0.0,) * 3,
+            centre=(0.5, -3.0), scale=(1.0, 2.0), weight=0.1,
+        ),
+        transformed(
+            "fourier", (*TWO, "fourier:0000", "fourier:0001"), (0.0,) * 4,
+            centre=(0.5, -3.0), scale=(1.0, 2.0), weight=0.1, count=2, width=1.0,
+        ),
+    ],
+    ids=["log_variance", "squares", "fourier"],
+)  # fmt: skip
+def test_what_a_transform_makes_of_features_is_told_as_the_features(one: Any) -> None:
+    values = [[0.7, 0.01]]
+    why = explain.explain(one, TWO, [-1], values, "loud")
+    assert why.score == pytest.approx(one.classify(TWO, [-1], values).scores["loud"], abs=1e-12)
+    assert why.mean_clip_score + sum(family.push for family in why.families) == pytest.approx(why.score, abs=1e-12)
+    told = {each.feature: each for each in why.reasons}
+    assert told.keys() - {"fourier"} == set(TWO)
+    assert told[TWO[0]].mean == pytest.approx(0.5)
+    assert told[TWO[1]].mean == pytest.approx(np.exp(-3)), "in its own unit, though logarithms were averaged"
+    assert told[TWO[1]].value == pytest.approx(0.01)
+    if "fourier" in told:
+        assert told["fourier"].words == "all features together"
+        assert why.families[0].name == explain.MIXED or why.families[-1].name == explain.MIXED
+
+
+def test_tempo_and_loudness_are_told_in_their_units() -> None:
+    values = dict.fromkeys(COLUMNS, 0.0) | {"tempo_bpm": 151.99, "loudness_integrated_lufs": -14.25}
+    assert explain.in_words(COLUMNS, [values[name] for name in COLUMNS], "punk") == ["152 BPM", "−14.2 LUFS"]
+
+
 def reason(unit: str, value: float, mean: float, deviation: float) -> explain.Reason:
     return explain.Reason("x_y", "x", "x_y", "beats a minute", unit, value, mean, deviation, 0.1)
 
@@ -71,6 +121,8 @@ def reason(unit: str, value: float, mean: float, deviation: float) -> explain.Re
         (reason("LUFS", -9.0, -14.25, 1.0), "louder: −9 LUFS; training mean −14.2 (beats a minute)"),
         (reason("Hz", 2043.0, 4043.0, -0.02), "lower: 2040 Hz; training mean 4040 (beats a minute)"),
         (reason("1", 0.5, 0.5, 0.001), "average: 0.5; training mean 0.5 (beats a minute)"),
+        (reason("ln dB", np.log(15.2), np.log(7.5), 1.0), "higher: 15.2 dB; training mean 7.50 (beats a minute)"),
+        (reason("ln ln²", -0.2, 0.1, -1.0), "lower than in training: beats a minute"),
     ],
 )
 def test_a_reason_is_a_comparison_in_words_and_units(one: explain.Reason, words: str) -> None:
@@ -87,6 +139,7 @@ def test_lines_name_each_family_once_the_strongest_push_towards_first() -> None:
     assert [line.split()[0] for line in told] == sorted(
         (line.split()[0] for line in told), key=["towards", "against"].index
     )
+    groups = {(feature.family, feature.group or feature.name) for feature in catalogue.CATALOGUE}
     data = why.as_json(2)
     assert {each["family"] for each in data["families"]} == families
     for family in data["families"]:
@@ -94,4 +147,4 @@ def test_lines_name_each_family_once_the_strongest_push_towards_first() -> None:
         assert all(each["push"] * family["push"] > 0 for each in family["features"])
         assert all(each["unit"] == UNITS[each["feature"]] for each in family["features"])
     assert sum(len(family["features"]) for family in why.as_json()["families"]) == len(COLUMNS)
-    assert len(explain.table(why)) == 1 + len(families) + len(catalogue.CATALOGUE) + len(COLUMNS)
+    assert len(explain.table(why)) == 1 + len(families) + len(groups) + len(COLUMNS)

@@ -15,7 +15,7 @@ export function element(name, text = "", attributes = {}) {
   return made;
 }
 
-export const share = (value) => value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
+export const share = (value) => value < 0.0005 ? "< 0.1 %" : value > 0.995 && value < 1 ? "> 99 %" : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`;
 const signed = (value, digits) => `${value < 0 ? MINUS : "+"}${Math.abs(value).toFixed(digits)}`;
 const plain = (value, digits) => signed(value, digits).replace("+", "");
 
@@ -28,7 +28,8 @@ export function showAnswer(answer) {
   byId("verdict").textContent = verdictOf(answer);
   byId("verdict-more").textContent = unsure
     ? `The best guess is ${visible(answer.best)}, ${share(answer.confidence)} likely, which is not enough for this model.`
-    : `${share(answer.confidence)} likely, of ${answer.clip.duration_s.toFixed(1)} seconds heard.`;
+    : `${share(answer.confidence)} likely.`;
+  byId("heard").textContent = `Heard: ${[`${answer.clip.duration_s.toFixed(1)} s`, ...answer.heard].join(", ")}.`;
   byId("notes").replaceChildren(...answer.notes.map((note) => element("li", note)));
   showGenres(answer);
   showWhy(answer.explanation);
