@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -93,8 +94,11 @@ def _alike(told: str, found: str) -> bool:
 def answered(page: str, run: Callable[[str], tuple[Sequence[str], Rows]]) -> tuple[str, list[str]]:
     """The page's text and what runs a query -> the page with all answers as found, and what differs, in words."""
     differing, parts, at = [], [], 0
-    for question in questions(page):
-        found = drawn(*run(question.query), question.varies)
+    asked = questions(page)
+    with ThreadPoolExecutor(4) as pool:  # on small tables most of a query's time is Spark's planning
+        results = list(pool.map(run, [question.query for question in asked]))
+    for question, result in zip(asked, results, strict=True):
+        found = drawn(*result, question.varies)
         if not same(question.answer, found):
             differing.append(f"{question.title}\nthe page says\n{question.answer}the query gives\n{found}")
             parts += [page[at : question.place[0]], found]
