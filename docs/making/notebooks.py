@@ -31,7 +31,7 @@ def names() -> list[str]:
 
 
 def from_text(name: str) -> nbformat.NotebookNode:
-    """The notebook that the text describes; the ids of its cells are their numbers, so that it depends on nothing else."""
+    """The notebook that the text describes; cells are numbered, not named by chance."""
     notebook = jupytext.read(FOLDER / f"{name}.py")
     for number, cell in enumerate(notebook.cells, start=1):
         cell["id"] = f"cell-{number}"
