@@ -47,9 +47,9 @@ def features_page(pictures: str) -> str:
             facts = [f"Measured on each {entry.scope}"] if entry.scope == "segment" else ["Measured on the whole clip"]
             facts += [f"conditioning: {entry.conditioning}"] if entry.conditioning != "none" else []
             lines += ["; ".join([*facts, f"needs {entry.min_samples} samples at 22 050 Hz"]) + ".", ""]
-            lines += ["| column | unit | meaning | published as | picture |", "|---|---|---|---|---|"]
+            lines += ["| column [unit] | meaning | picture |", "|---|---|---|"]
             lines += [
-                f"| `{scalar.name}` | {_cell(scalar.unit)} | {_cell(scalar.meaning)} | {_code(scalar.published)} "
+                f"| `{scalar.name}` [{_cell(scalar.unit)}] | {_cell(scalar.meaning)}{_published(scalar.published)} "
                 f"| ![{scalar.name} on five ladders]({pictures}/{scalar.name}.svg) |"
                 for scalar in entry.scalars
             ]
@@ -241,8 +241,8 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def _code(text: str | None) -> str:
-    return f"`{text}`" if text else ""
+def _published(name: str | None) -> str:
+    return f"; published as `{name}`" if name else ""
 
 
 def _page(lines: list[str]) -> str:

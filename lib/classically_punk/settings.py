@@ -77,34 +77,69 @@ class Model(Section):
     """What is fitted."""
 
     feature_set: Literal["classic57", "punk"] = Field("punk", description="columns the model sees")
-    decision: Literal["argmax"] = Field("argmax", description="how scores become a genre")
-    regularisation: Literal["none"] | Annotated[float, Field(ge=0)] = Field(
-        0.3, description="lambda, the same for every genre"
+    decision: Literal["argmax", "score-space"] = Field("argmax", description="how scores become a genre")
+    threshold: float = Field(0.0, ge=0, le=1, description="below this confidence the answer is not sure; 0 = never")
+    regularisation: Literal["none", "auto"] | Annotated[float, Field(ge=0)] = Field(
+        0.3, description="lambda, the same for every genre; auto = by inner folds of the training clips"
     )
-    transform: Literal["none"] = Field("none", description="what is done to features before the fit")
+    transform: Literal["none", "log_variance", "squares", "fourier"] = Field(
+        "none", description="what is done to features before the fit"
+    )
+    clip_sd: float = Field(0.0, ge=0, description="bounds of standardised columns; 0 = none [sd]")
+    map_weight: float = Field(
+        0.05, gt=0, le=100, description="what squares or fourier columns vary, share of the plain"
+    )
+    fourier_count: int = Field(300, ge=1, le=4000, description="random directions of the fourier transform")
+    fourier_width: float = Field(1.0, gt=0, description="width of its kernel, in the typical distance of two clips")
+    fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
     altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
     altered_sample: int = Field(300, ge=1, le=100_000, description="clips that are altered, at most")
     altered_strength: float = Field(5.0, ge=0, le=1000, description="weight of what alterations do, beside lambda")
 
     @property
-    def ridge(self) -> float:
-        """Lambda as a number: 0 where regularisation is `none`."""
+    def ridge(self) -> float | None:
+        """Lambda as a number: 0 where regularisation is `none`, None where it is `auto`."""
+        if self.regularisation == "auto":
+            return None
         return 0.0 if isinstance(self.regularisation, str) else self.regularisation
+
+
+Protocol = Literal[
+    "group-folds", "published-rotation", "published-split", "block-folds", "size-matched-random", "random-folds"
+]
 
 
 class Evaluation(Section):
     """How the model is judged."""
 
-    protocols: tuple[Literal["random-folds", "group-folds", "published-split"], ...] = Field(
-        ("group-folds",), description="protocols to run, a JSON array"
-    )
+    protocols: tuple[Protocol, ...] = Field(("group-folds",), description="protocols to run, a JSON array")
     folds: int = Field(5, ge=2, le=100, description="folds of the cross-validation")
     seed: int = Field(0, ge=0, description="seed of folds and bootstrap")
     bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="resamples behind an interval")
-    split_dir: str = Field("", description="folder of train/valid/test lists, for published-split")
+    split_dir: str = Field("", description="folder of train/valid/test lists, for published and size-matched protocols")
     split_name: str = Field("filtered", description="which lists: {train,valid,test}_NAME.txt")
     robustness: tuple[Condition, ...] = Field((), description="conditions held-out clips are judged under as well")
     robustness_sample: int = Field(300, ge=1, le=100_000, description="clips judged under each condition, at most")
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), description="confidences at which coverage, accuracy and cost are told"
+    )
+    ablation: bool = Field(True, description="judge the model without each group of features, strictest protocol")
+    controls: bool = Field(True, description="judge what is not music as if it were, strictest protocol")
+    max_control_accuracy: float = Field(0.3, ge=0, le=1, description="warn where what is not music tells more")
+    baselines: tuple[Literal["logistic", "random-forest", "svm"], ...] = Field(
+        (), description="MLlib models to compare with, strictest protocol; seconds to minutes each"
+    )
+
+
+class Cost(Section):
+    """What answers cost, in a unit of one's own; a right one costs nothing."""
+
+    wrong: float = Field(1.0, ge=0, description="a wrong genre, where its pair has no cost of its own")
+    pairs: tuple[tuple[str, str, Annotated[float, Field(ge=0)]], ...] = Field(
+        (), description='a wrong genre by pair: [["true", "answered", cost], …]'
+    )
+    not_sure: float = Field(0.0, ge=0, description="a clip without an answer")
+    human_check: float = Field(0.3, ge=0, description="a person who listens to a clip without an answer")
 
 
 class Limits(Section):
@@ -119,6 +154,21 @@ class Limits(Section):
     max_sample_rate_hz: int = Field(384_000, ge=1, description="highest sample rate [Hz]")
     max_decode_s: float = Field(300.0, ge=1, description="longest that decoding one file may take [s]")
     max_decoder_bytes: int = Field(256 << 20, ge=64 << 20, description="memory of the decoder above its start [bytes]")
+
+
+class Serve(Section):
+    """How `punk serve` listens, and what it takes on."""
+
+    address: str = Field("127.0.0.1", description="where it listens; anything but loopback is open to others")
+    port: int = Field(8000, ge=0, le=65_535, description="port, 0 for a free one")
+    hosts: tuple[str, ...] = Field((), description="names beside those of loopback that it may be asked under")
+    workers: int = Field(0, ge=0, le=1024, description="processes that decode and describe, 0 for one a core")
+    queue: int = Field(30, ge=0, le=10_000, description="requests that may wait for them; more are told to come again")
+    max_bytes: int = Field(32 << 20, ge=1 << 10, description="largest upload [bytes]")
+    max_duration_s: float = Field(600.0, gt=0, description="longest clip [s]")
+    max_decode_s: float = Field(20.0, ge=1, description="longest that decoding an upload may take [s]")
+    max_upload_s: float = Field(30.0, gt=0, description="longest that an upload may take to arrive [s]")
+    max_answer_s: float = Field(60.0, ge=1, description="longest that an answer may take once it is begun [s]")
 
 
 class Run(Section):
@@ -138,8 +188,10 @@ class Settings(BaseSettings):
     features: Features = Features()
     model: Model = Model()
     evaluation: Evaluation = Evaluation()
+    cost: Cost = Cost()
     limits: Limits = Limits()
     run: Run = Run()
+    serve: Serve = Serve()
 
     @classmethod
     def settings_customise_sources(

@@ -23,7 +23,7 @@ from classically_punk.spark.ingest import ingest_clips
 
 MakeBench = Callable[..., Bench]
 NAMES = [column.name for column in catalogue.columns("punk")]
-COPIES = {"altered_copies": 2, "altered_sample": 4}
+COPIES = {"altered_copies": 2, "altered_sample": 8}
 
 
 def frame(bench: Bench, name: str) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def version(bench: Bench) -> int:
 
 @pytest.fixture(scope="module")
 def copied(spark: object, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Three genres of three short clips and one of 8 s; two copies of each of four clips."""
+    """Three genres of three short clips and one of 8 s; two copies of each of eight clips."""
     root = tmp_path_factory.mktemp("altered")
     corpus = make_corpus(root / "corpus", clips=3)
     wav_file(corpus / "hum" / "long.wav", music(77, "hum", 8.0))
@@ -48,8 +48,8 @@ def copied(spark: object, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def test_rows_are_those_of_the_altered_sound_and_say_how_it_was_altered(copied: Bench) -> None:
     rows, clips = frame(copied, altered.TABLE), frame(copied, "clips").set_index("clip_id")
-    assert rows.clip_id.nunique() == 4
-    assert rows.groupby("genre").clip_id.nunique().sort_values().tolist() == [1, 1, 2]  # as even as it goes
+    assert rows.clip_id.nunique() == 8
+    assert rows.groupby("genre").clip_id.nunique().sort_values().tolist() == [2, 3, 3]  # as even as it goes
     assert not rows.duplicated(list(altered.KEY)).any()
     for (clip_id, line), part in rows.groupby(["clip_id", "alteration"]):
         assert line in {alterations.drawn(clip_id, copy, 0).text for copy in range(2)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from classically_punk.app.terminal import shown
 
 NOT_SURE = "not sure"
+JSON = json.JSONEncoder(allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -66,23 +67,21 @@ class Told:
     standing: list[float] | None = None
     picture: dict[str, Any] | None = None
 
-    def as_json(self) -> bytes:
-        """For `from_json` on the other end of a pipe; floats keep their bits."""
-        return json.dumps(asdict(self), allow_nan=False).encode()
+    def as_json(self) -> str:
+        """For `from_raw` on the other end of a pipe; floats keep their bits."""
+        beside = {name: value for name, value in vars(self).items() if value is not None}
+        return JSON.encode({**beside, "line": vars(self.line)})
 
     @classmethod
-    def from_json(cls, content: bytes) -> Told:
-        """What `as_json` wrote."""
-        raw = json.loads(content)
+    def from_raw(cls, raw: dict[str, Any]) -> Told:
+        """What `as_json` wrote, read as JSON."""
         return cls(**{**raw, "line": Line(**raw["line"])})
 
 
 def as_object(told: Told) -> str:
     """The answer as one line of JSON, in ASCII: no name can break a terminal or an encoding."""
-    line = asdict(told.line)
-    if told.explanation is not None:
-        line["explanation"] = told.explanation
-    return json.dumps(line, allow_nan=False)
+    explained = {} if told.explanation is None else {"explanation": told.explanation}
+    return JSON.encode({**vars(told.line), **explained})
 
 
 def as_sentence(line: Line) -> str:

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"punk {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_classify(commands)
+    _add_serve(commands)
     _add_completion(commands)
     return parser
 
@@ -96,6 +97,26 @@ def _add_classify(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     classify.add_argument("--workers", type=_count, metavar="N", help="processes (default: one a core for many files)")
     classify.add_argument("--config", metavar="FILE", help="a configuration in TOML")
     classify.set_defaults(run=_classify)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="a page and an API in the browser, on this machine",
+        description="Serves a page that names the genre of a snippet, and the API behind it, until Ctrl-C or SIGTERM.\n"
+        "Listens on loopback, keeps no file, loads nothing from elsewhere.",
+        epilog="examples:\n  punk serve\n  punk serve --port 9000 --warehouse.root=Music.punk/warehouse\n\n"
+        f"{FOUND} Limits: --serve.max_bytes=…,\n--serve.max_duration_s=…, --serve.workers=…. Exit status: 0 ended as "
+        "told; 2 usage.",
+        usage="punk serve [--port N] [--config FILE] [--warehouse.root=FOLDER]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    serve.add_argument(
+        "--port", metavar="N", help="port (default: serve.port of the configuration, 8000); 0: a free one"
+    )
+    serve.add_argument("--config", metavar="FILE", help="a configuration in TOML")
+    serve.set_defaults(run=_serve)
 
 
 def _add_completion(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -156,6 +177,13 @@ def _classify(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     told = ", ".join(f"{count} in {name}" for name, count in playlists.write().items() if count)
     print(f"punk: {shown(str(arguments.playlists))}: {shown(told) or 'nothing to list'}", file=sys.stderr)
     return DONE if foreseen else UNEXPECTED
+
+
+def _serve(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
+    from classically_punk.app.serve import serve
+
+    serve([*overrides, *([f"--serve.port={arguments.port}"] if arguments.port is not None else [])])
+    return DONE
 
 
 def _completion(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """Processes that answer for files side by side, each with its own isolated decoder; a file is never lost.
 
-A thread of this process stands behind each of them, hands it one file at a time and sees it die: its file is tried once
-more by a new process, and gets an answer with the reason INTERNAL_ERROR if that one dies, too.
+A thread of this process stands behind each of them, hands it a few files at a time and sees it die: what it has not
+answered goes to a new process, one by one, and a file that ends two processes in a row gets the reason INTERNAL_ERROR.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Final, Self
@@ -29,8 +27,10 @@ from classically_punk.modelling.published import PublishedModel
 from classically_punk.settings import Limits
 
 WORKER: Final = (sys.executable, "-P", "-m", "classically_punk.app.worker")
-AHEAD: Final = 1024
+AHEAD: Final = 4096
 """Files that may be under way or answered while the first of them is still waited for."""
+TOGETHER: Final = 16
+"""Most files that a process is handed at a time; fewer towards the end, so that all end at once."""
 LONGEST_ANSWER: Final = 1 << 26
 STARTING_S: Final = 60.0
 """Longest that a process may take to its first answer beyond the file's own time."""
@@ -79,17 +79,30 @@ class Pool:
 
     def submit(self, file: Input, model: PublishedModel, wanted: Wanted = LINE_ALONE) -> Future[Told]:
         """The answer to come; cancelled by `close()` if it has not begun."""
-        return self._threads.submit(self._answer, file, model, wanted)
+        return self._threads.submit(self._answer_one, file, model, wanted)
 
-    def answers(self, files: Iterable[Input], model: PublishedModel, wanted: Wanted = LINE_ALONE) -> Iterator[Told]:
+    def answers(
+        self, files: Sequence[Input], model: PublishedModel, wanted: Wanted = LINE_ALONE
+    ) -> Generator[Told, None, None]:
         """One answer a file, in order, each as soon as it and all before it are known."""
-        waiting: deque[Future[Told]] = deque()
-        for file in files:
-            waiting.append(self.submit(file, model, wanted))
-            while waiting and (waiting[0].done() or len(waiting) >= AHEAD):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        known = {at: refused(file.shown, file.reason, file.detail) for at, file in enumerate(files) if file.reason}
+        to_open = [at for at in range(len(files)) if at not in known]
+        arrived: queue.SimpleQueue[tuple[list[int], list[Told]] | BaseException] = queue.SimpleQueue()
+        begun = told = 0
+        while told < len(files):
+            while begun < len(to_open) and to_open[begun] - told < AHEAD:
+                share = (len(to_open) - begun) // (4 * len(self._workers))
+                places = to_open[begun : begun + min(TOGETHER, max(1, share))]
+                begun += len(places)
+                self._begin(places, [files[at] for at in places], model, wanted, arrived)
+            while told in known:
+                yield known.pop(told)
+                told += 1
+            if told < len(files):
+                some = arrived.get()
+                if isinstance(some, BaseException):
+                    raise some
+                known |= zip(*some, strict=True)
 
     def close(self) -> None:
         """Ends the processes; nothing that has not been answered will be."""
@@ -110,24 +123,59 @@ class Pool:
     def _start(self) -> _Worker:
         return _Worker(self._command, self._rules)
 
-    def _answer(self, file: Input, model: PublishedModel, wanted: Wanted) -> Told:
-        if file.reason is not None:
-            return refused(file.shown, file.reason, file.detail)
+    def _begin(
+        self,
+        places: list[int],
+        files: Sequence[Input],
+        model: PublishedModel,
+        wanted: Wanted,
+        arrived: queue.SimpleQueue[tuple[list[int], list[Told]] | BaseException],
+    ) -> None:
+        """Hands out some files; their answers arrive with their places, or the error that kept them away."""
+        left = list(places)
+
+        def take(some: list[Told]) -> None:
+            arrived.put((left[: len(some)], some))
+            del left[: len(some)]
+
+        def ended(future: Future[None]) -> None:
+            if future.cancelled():
+                arrived.put(CancelledError())
+            elif (error := future.exception()) is not None:
+                arrived.put(error)
+
+        self._threads.submit(self._answer, files, model, wanted, take).add_done_callback(ended)
+
+    def _answer_one(self, file: Input, model: PublishedModel, wanted: Wanted) -> Told:
+        answers: list[Told] = []
+        self._answer([file], model, wanted, answers.extend)
+        return answers[0]
+
+    def _answer(
+        self, files: Sequence[Input], model: PublishedModel, wanted: Wanted, take: Callable[[list[Told]], None]
+    ) -> None:
+        """Gives every file's answer to `take`, some at a time, in order; whoever dies of them."""
         worker = self._idle.get()  # there are as many as threads
+        left, together, deaths = list(files), len(files), 0
         try:
-            try:
-                return worker.ask(file, model, wanted, self._answer_s)
-            except _WorkerDiedError:
-                worker = self._replaced(worker)
-            # a healthy file must not be lost to a process that somebody, or a system short of memory, has ended
-            try:
-                return worker.ask(file, model, wanted, self._answer_s)
-            except _WorkerDiedError as error:
-                worker = self._replaced(worker)
-                return refused(file.shown, UnforeseenError.code, str(error))
-        except TimeoutError:
-            worker = self._replaced(worker)
-            return refused(file.shown, DecodeTimeoutError.code, f"no answer within {self._answer_s:g} s")
+            while left:
+                try:
+                    for some in worker.ask(left[:together], model, wanted, self._answer_s):
+                        del left[: len(some)]
+                        deaths = 0
+                        take(some)
+                except TimeoutError:
+                    worker = self._replaced(worker)
+                    reason, detail = DecodeTimeoutError.code, f"no answer within {self._answer_s:g} s"
+                    take([refused(left.pop(0).shown, reason, detail)])
+                except _WorkerDiedError as error:
+                    worker = self._replaced(worker)
+                    # a healthy file must not be lost to a process that somebody, or a system short of memory, has ended
+                    deaths += together == 1
+                    together = 1
+                    if deaths == 2:
+                        take([refused(left.pop(0).shown, UnforeseenError.code, str(error))])
+                        deaths = 0
         finally:
             self._idle.put(worker)
 
@@ -162,30 +210,41 @@ class _Worker:
         with suppress(OSError):  # one that died at once is seen by the first file
             self._channel.send_bytes(rules)
 
-    def ask(self, file: Input, model: PublishedModel, wanted: Wanted, seconds: float | None) -> Told:
-        """The answer for one file. Raises _WorkerDiedError, TimeoutError."""
-        request = {
-            "shown": file.shown,
-            "path": None if file.path is None else file.path.hex(),
-            "has_content": file.content is not None,
-            "wanted": asdict(wanted),
-        }
+    def ask(
+        self, files: Sequence[Input], model: PublishedModel, wanted: Wanted, seconds: float | None
+    ) -> Iterator[list[Told]]:
+        """The answers for some files, a few at a time, each within so many seconds.
+
+        Raises _WorkerDiedError, TimeoutError.
+        """
+        asked = [
+            {
+                "shown": file.shown,
+                "path": None if file.path is None else file.path.hex(),
+                "has_content": file.content is not None,
+            }
+            for file in files
+        ]
+        count = 0
         try:
             if self._model is not model:
                 self._channel.send_bytes(json.dumps({"model": model.to_json()}).encode())
                 self._model = model
-            self._channel.send_bytes(json.dumps(request).encode())
-            if file.content is not None:
-                self._channel.send_bytes(file.content)
-            if seconds is not None and not self._channel.poll(seconds + (0.0 if self._answered else STARTING_S)):
-                raise TimeoutError
-            answer = self._channel.recv_bytes(LONGEST_ANSWER)
+            self._channel.send_bytes(json.dumps({"wanted": vars(wanted), "files": asked}).encode())
+            for file in files:
+                if file.content is not None:
+                    self._channel.send_bytes(file.content)
+            while count < len(files):
+                if seconds is not None and not self._channel.poll(seconds + (0.0 if self._answered else STARTING_S)):
+                    raise TimeoutError
+                raw = json.loads(self._channel.recv_bytes(LONGEST_ANSWER))
+                self._answered = True
+                count += len(raw)
+                yield [Told.from_raw(one) for one in raw]
         except TimeoutError:
             raise
         except (EOFError, OSError) as error:
             raise _WorkerDiedError(self._death(error)) from None
-        self._answered = True
-        return Told.from_json(answer)
 
     def end(self) -> None:
         """Kills the process; its decoder ends with it."""

@@ -1,8 +1,8 @@
 """A process that answers for files, one after another: the other end of `pool`.
 
 Started as `python -P -m classically_punk.app.worker SOCKET`, an inherited descriptor. Messages are JSON with their
-length in front: first the rules (limits, whole_clip_s), then models and files; a file's bytes follow its message. One
-answer a file. It ends when the other end closes. Ctrl-C is for the program that asks.
+length in front: first the rules (limits, whole_clip_s), then models and lists of files, whose contents follow. Answers
+go back in lists, one a file, in order. It ends when the other end closes. Ctrl-C is for the program that asks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -25,6 +26,8 @@ from classically_punk.modelling.published import PublishedModel
 from classically_punk.settings import Limits
 
 WARM_UP_S = 4.0
+HELD_BACK_S = 0.05
+"""How long an answer may wait for others to go with it."""
 
 
 def main() -> None:
@@ -42,10 +45,22 @@ def main() -> None:
                 model = PublishedModel.from_json(request["model"])
                 continue
             assert model is not None, "the pool sends the model first"
-            content = channel.recv_bytes() if request["has_content"] else None
-            path = None if request["path"] is None else bytes.fromhex(request["path"])
-            file = Input(request["shown"], path, content)
-            channel.send_bytes(answer(file, model, decoder, Wanted(**request["wanted"])).as_json())
+            wanted = Wanted(**request["wanted"])
+            files = [
+                Input(
+                    one["shown"],
+                    None if one["path"] is None else bytes.fromhex(one["path"]),
+                    channel.recv_bytes() if one["has_content"] else None,
+                )
+                for one in request["files"]
+            ]
+            ready, sent = [], time.monotonic()
+            for at, file in enumerate(files, start=1):
+                ready.append(answer(file, model, decoder, wanted).as_json())
+                # one by one where answers are slow; many at a time where messages would cost as much
+                if at == len(files) or time.monotonic() - sent > HELD_BACK_S:
+                    channel.send_bytes(f"[{','.join(ready)}]".encode())
+                    ready, sent = [], time.monotonic()
 
 
 def _warm_up() -> None:

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classically_punk.errors import ClipTooShortError
-from classically_punk.features import pitch, separation, tempo
+from classically_punk.features import cepstrum, pitch, separation, tempo
 from classically_punk.features.arrays import Curves, Samples, Vector
+from classically_punk.features.conditioning import conditioned
 from classically_punk.features.filterbanks import CLASSES, SAMPLE_RATE_HZ, chroma_bank, sparse_mel_bank
 from classically_punk.features.fourier import BINS, LANES, N_FFT, hann, turns
+from classically_punk.features.overview import Overview, overview_of
 from classically_punk.features.separation import HOP
 from classically_punk.features.spectrum import BANDS, PEAK_BINS, frames_pass, magnitudes
 
@@ -29,6 +31,8 @@ MIN_SAMPLES: Final = HALF + 1
 """Reflection needs one sample more than it pads (1025)."""
 FLOOR_POWER: Final = np.float32(1e-10)
 TOP_DB: Final = np.float32(80.0)
+FLOOR_CONDITIONED: Final = np.float32(1e-4)
+"""Added to the power of a mel band of a conditioned piece, which is about 1."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,17 @@ class FramesPass:
     bands: NDArray[np.float32]
     peak_bins: NDArray[np.float32]
     peak_heights: NDArray[np.float32]
+    high_and_all: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a piece of a clip must know of the whole: tuning in semitones, largest power in any mel band."""
+    """What a piece of a clip must know of the whole: tuning in semitones, largest power in any mel band, and the
+    factor that brings the filtered clip to its level."""
 
     tuning: float
     peak: float
+    gain: float
 
 
 @dataclass(frozen=True)
@@ -99,17 +106,28 @@ class Analysis:
         padded[HALF + size : N_FFT + size] = self.samples[-2 : -HALF - 2 : -1]
         return padded
 
-    def starts(self, group: int) -> NDArray[np.int64]:
-        """Where frames begin in `padded`, filled up to whole groups by frames of zeros."""
-        starts = np.full(-(-self.frames // group) * group, self.padded.size - N_FFT, dtype=np.int64)
-        starts[: self.frames] = HOP * np.arange(self.frames)
+    def starts(self, group: int, lead: int = 0) -> NDArray[np.int64]:
+        """Where frames (and `lead` before them) begin in `padded`, filled up to whole groups by frames of zeros."""
+        frames = self.frames + lead
+        starts = np.full(-(-frames // group) * group, self.padded.size + HOP * lead - N_FFT, dtype=np.int64)
+        starts[:frames] = HOP * np.arange(frames)
         return starts
+
+    @cached_property
+    def conditioned(self) -> Analysis:
+        """The piece without rumble and hiss and at the common level: what the own features are measured on."""
+        return Analysis(conditioned(self.samples))
+
+    @cached_property
+    def overview(self) -> Overview:
+        """What the own features are made of, of a conditioned piece."""
+        return overview_of(self, self.padded, 0)
 
     @cached_property
     def first_pass(self) -> FramesPass:
         """Shape, mel bands and peaks of every frame."""
         frames = LANES * self.groups
-        curves = np.empty(3 * frames, dtype=np.float32)
+        curves = np.empty(5 * frames, dtype=np.float32)
         bands = np.empty(frames * BANDS, dtype=np.float32)
         room = self.frames * ((PEAK_BINS[1] - PEAK_BINS[0]) // 2 + 1)
         bins, heights = np.empty(room, dtype=np.float32), np.empty(room, dtype=np.float32)
@@ -126,12 +144,24 @@ class Analysis:
             bins,
             heights,
         )
+        rows = curves.reshape(5, frames)[:, : self.frames]
         return FramesPass(
-            curves.reshape(3, frames)[:, : self.frames],
+            rows[:3],
             bands.reshape(frames, BANDS)[: self.frames],
             bins[:peaks],
             heights[:peaks],
+            rows[3:],
         )
+
+    @cached_property
+    def log_bands(self) -> NDArray[np.float32]:
+        """Level in the 128 bands of the overview, also of the frame in front of a stretch: (t, 128) dB, floor -40."""
+        return np.asarray(np.log(self.overview.bands + FLOOR_CONDITIONED) * np.float32(10 / np.log(10)))
+
+    @cached_property
+    def cepstrum(self) -> NDArray[np.float32]:
+        """Twenty coefficients of `log_bands`: (20, t) in dB."""
+        return cepstrum.transformed(self.log_bands)
 
     @cached_property
     def magnitude(self) -> Curves:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classically_punk.features.arrays import Curves, Vector, mean_and_variance
 from classically_punk.features.compiled import kernel
 from classically_punk.features.filterbanks import cosines
 from classically_punk.features.lanes import load, splat, store
 from classically_punk.features.spectrum import BANDS
+from classically_punk.features.summaries import MomentsOf, logarithm_of_deviation, mean_then_deviation
 
 if TYPE_CHECKING:
     from classically_punk.features.analysis import Analysis
@@ -47,9 +49,32 @@ def mfcc_curves(analysis: Analysis) -> Curves:
 
     Davis & Mermelstein 1980; replaces librosa.feature.mfcc(S=…, n_mfcc=20).
     """
-    out = np.empty((analysis.frames, STORED), dtype=np.float32)
-    cosine_transform(analysis.log_mel, cosines(COEFFICIENTS, BANDS), out)
+    return transformed(analysis.log_mel)
+
+
+def transformed(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Levels of 128 bands in dB, frame by frame, (t, 128) -> their first 20 coefficients (20, t) in dB."""
+    out = np.empty((len(levels), STORED), dtype=np.float32)
+    cosine_transform(levels, cosines(COEFFICIENTS, BANDS), out)
     return np.ascontiguousarray(out[:, :COEFFICIENTS].T)
+
+
+def _own_frames(analysis: Analysis) -> Curves:
+    return analysis.conditioned.cepstrum[:, analysis.conditioned.overview.lead :]
+
+
+def _steps(analysis: Analysis) -> Curves:
+    return np.diff(analysis.conditioned.cepstrum, axis=1)
+
+
+def _deviations(_: Vector, variance: Vector) -> Vector:
+    return logarithm_of_deviation(variance)
+
+
+conditioned: Final = MomentsOf(_own_frames, mean_then_deviation)
+"""Twenty cepstral coefficients of the conditioned piece: (40,) mean [dB] and ln deviation, one by one."""
+steps: Final = MomentsOf(_steps, _deviations)
+"""Their change from frame to frame: (20,) ln deviation."""
 
 
 def mfcc(analysis: Analysis) -> Vector:

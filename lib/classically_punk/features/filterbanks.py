@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classically_punk.features.fourier import BINS, N_FFT
+from classically_punk.features.fourier import BINS, LANES, N_FFT
 
 SAMPLE_RATE_HZ: Final = 22_050
 CLASSES: Final = 12
@@ -24,18 +24,21 @@ LOG_STEP: Final = np.log(6.4) / 27
 
 
 @cache
-def mel_frequencies(count: int) -> NDArray[np.float64]:
-    """(count,) Hz from 0 to half the sample rate, evenly spaced on Slaney's mel scale; librosa.mel_frequencies."""
-    top = BREAK_HZ / LINEAR_HZ + np.log(SAMPLE_RATE_HZ / 2 / BREAK_HZ) / LOG_STEP
-    mel = np.linspace(0, top, count)
+def mel_frequencies(count: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2) -> NDArray[np.float64]:
+    """(count,) Hz between two frequencies, at most and at least 1000 Hz, evenly spaced on Slaney's mel scale.
+
+    librosa.mel_frequencies.
+    """
+    top = BREAK_HZ / LINEAR_HZ + np.log(highest_hz / BREAK_HZ) / LOG_STEP
+    mel = np.linspace(lowest_hz / LINEAR_HZ, top, count)
     bent = BREAK_HZ * np.exp(LOG_STEP * (mel - BREAK_HZ / LINEAR_HZ))
     return np.where(mel < BREAK_HZ / LINEAR_HZ, LINEAR_HZ * mel, bent)
 
 
 @cache
-def mel_bank(bands: int) -> NDArray[np.float32]:
+def mel_bank(bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2) -> NDArray[np.float32]:
     """Triangles of equal area between neighbours' centres: (bands, 1025); librosa.filters.mel."""
-    edges = mel_frequencies(bands + 2)
+    edges = mel_frequencies(bands + 2, lowest_hz, highest_hz)
     bins = np.arange(BINS) * (SAMPLE_RATE_HZ / N_FFT)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
@@ -45,10 +48,15 @@ def mel_bank(bands: int) -> NDArray[np.float32]:
 
 
 @cache
-def sparse_mel_bank(bands: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The same without its zeros: (bands, 3) first bin, bin after the last, place of the first weight; (m,) weights."""
-    bank = mel_bank(bands)
-    ranges = np.zeros((bands, 3), dtype=np.int64)
+def sparse_mel_bank(
+    bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The same without its zeros: (bands, 3) first bin, bin after the last, place of the first weight; (m,) weights.
+
+    Filled up to whole vectors by empty bands.
+    """
+    bank = mel_bank(bands, lowest_hz, highest_hz)
+    ranges = np.zeros((-(-bands // LANES) * LANES, 3), dtype=np.int64)
     weights: list[NDArray[np.float32]] = []
     place = 0
     for band, row in enumerate(bank):

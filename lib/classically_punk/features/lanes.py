@@ -1,8 +1,9 @@
 """Eight float32 numbers that move as one: the vector type the kernels are written with.
 
-A value of type `lanes8` is one LLVM vector `<8 x float>`: one AVX register, two of SSE or NEON. Kernels see ordinary
-operators and a handful of functions; nothing is left to chance of the loop vectoriser. Products that feed a sum may be
-fused (`contract`), no other liberty is taken. Functions of this page exist in compiled code only.
+A value of type `lanes8` is one LLVM vector `<8 x float>`: one AVX register, two of SSE or NEON; `lanes4` is
+`<4 x double>`, for what float32 is too coarse for. Kernels see ordinary operators and a handful of functions; nothing
+is left to chance of the loop vectoriser. Products that feed a sum may be fused (`contract`), no other liberty is taken.
+Functions of this page exist in compiled code only.
 """
 
 # mypy: allow-untyped-calls
@@ -12,6 +13,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
@@ -22,6 +24,9 @@ from numba.extending import intrinsic, lower_builtin, register_model
 WIDTH: Final = 8
 FLOAT: Final = ir.FloatType()
 VECTOR: Final = ir.VectorType(FLOAT, WIDTH)
+QUAD_WIDTH: Final = 4
+DOUBLE: Final = ir.DoubleType()
+QUAD: Final = ir.VectorType(DOUBLE, QUAD_WIDTH)
 INDEX: Final = ir.IntType(32)
 FUSED: Final = ("contract",)
 
@@ -33,13 +38,27 @@ class Lanes(types.Type):
         super().__init__(name="lanes8")
 
 
+class Quads(types.Type):
+    """The numba type of four float64 side by side."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lanes4")
+
+
 lanes8: Final = Lanes()
+lanes4: Final = Quads()
 
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, VECTOR)
+
+
+@register_model(Quads)
+class _QuadsModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, QUAD)
 
 
 def primitive(define: Callable[..., Any]) -> Any:
@@ -51,14 +70,15 @@ def _operator(which: Any, build: Callable[..., Any]) -> None:
     @infer_global(which)
     class _Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            if len(args) == 2 and isinstance(args[0], Lanes) and isinstance(args[1], Lanes):
-                return signature(lanes8, lanes8, lanes8)
+            if args in ((lanes8, lanes8), (lanes4, lanes4)):
+                return signature(args[0], *args)
             return None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return build(builder, *args)
 
     lower_builtin(which, Lanes, Lanes)(lower)
+    lower_builtin(which, Quads, Quads)(lower)
 
 
 _operator(operator.add, lambda builder, a, b: builder.fadd(a, b, flags=FUSED))
@@ -227,3 +247,92 @@ def total(typing: Any, value: Any) -> Any:
         return result
 
     return types.float64(lanes8), build
+
+
+@primitive
+def before(typing: Any, earlier: Any, value: Any) -> Any:
+    """Lane by lane the number one place earlier: the last of `earlier`, then lanes 0 to 6."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.shuffle_vector(*args, _mask(list(range(WIDTH - 1, 2 * WIDTH - 1))))
+
+    return lanes8(lanes8, lanes8), build
+
+
+LN_2: Final = 0.6931471805599453
+SERIES: Final = (2 / 9, 2 / 7, 2 / 5, 2 / 3, 2.0)
+
+
+@primitive
+def logarithm(typing: Any, value: Any) -> Any:
+    """Lane by lane the natural logarithm of a positive normal number, to 1e-7 of it or of 1.
+
+    The exponent by bits; of the rest r, between the roots of 1/2 and 2, twice the artanh of (r - 1) / (r + 1).
+    """
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        def every(number: float) -> Any:
+            return ir.Constant(VECTOR, [float(np.float32(number))] * WIDTH)
+
+        whole = ir.VectorType(INDEX, WIDTH)
+        bits = builder.bitcast(args[0], whole)
+        # bits less those of the root of 1/2: the exponent of what is left is that of the nearest power of two
+        shifted = builder.sub(bits, ir.Constant(whole, [0x3F3504F3] * WIDTH))
+        exponent = builder.ashr(shifted, ir.Constant(whole, [23] * WIDTH))
+        rest = builder.bitcast(builder.sub(bits, builder.shl(exponent, ir.Constant(whole, [23] * WIDTH))), VECTOR)
+        one = every(1)
+        z = builder.fdiv(builder.fsub(rest, one), builder.fadd(rest, one))
+        square = builder.fmul(z, z)
+        series = every(SERIES[0])
+        for factor in SERIES[1:]:
+            series = builder.fadd(builder.fmul(series, square, flags=FUSED), every(factor), flags=FUSED)
+        power = builder.fmul(builder.sitofp(exponent, VECTOR), every(LN_2), flags=FUSED)
+        return builder.fadd(power, builder.fmul(series, z, flags=FUSED), flags=FUSED)
+
+    return lanes8(lanes8), build
+
+
+@primitive
+def quad(typing: Any, array: Any, index: Any) -> Any:
+    """array[index : index + 4] of float64."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = pointer(context, builder, sig.args[0], *args)
+        loaded = builder.load(builder.bitcast(address, QUAD.as_pointer()))
+        loaded.align = 8
+        return loaded
+
+    return lanes4(array, types.intp), build
+
+
+@primitive
+def store_quad(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """array[index : index + 4] = value, float64."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = pointer(context, builder, sig.args[0], *args[:2])
+        builder.store(args[2], builder.bitcast(address, QUAD.as_pointer())).align = 8
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes4), build
+
+
+@primitive
+def moved_up(typing: Any, first: Any, value: Any) -> Any:
+    """A float64, then lanes 0 to 2."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        moved = builder.shuffle_vector(args[1], ir.Constant(QUAD, ir.Undefined), _mask([0, 0, 1, 2]))
+        return builder.insert_element(moved, args[0], INDEX(0))
+
+    return lanes4(types.float64, lanes4), build
+
+
+@primitive
+def last(typing: Any, value: Any) -> Any:
+    """Lane 3 of four float64."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.extract_element(args[0], INDEX(QUAD_WIDTH - 1))
+
+    return types.float64(lanes4), build

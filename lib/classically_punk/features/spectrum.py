@@ -27,12 +27,14 @@ CHUNK: Final = 32
 PEAK_BINS: Final = (14, 372)
 """Bins within 150 and 4000 Hz."""
 PEAK_SHARE: Final = 0.1
+HIGH_BIN: Final = 883
+"""First bin above 9.5 kHz."""
 TINY: Final = 1.1754944e-38
 """Smallest normal float32; a magnitude sum below it counts as silence, as in librosa.util.normalize."""
 
 
 @inlined
-def _shape(magnitude: Any, curves: Any, frames: int, frame: int) -> None:
+def shape(magnitude: Any, curves: Any, frames: int, frame: int) -> None:
     """Centroid, bandwidth and rolloff in bins, rows 0..2 of `curves` (3 * frames,).
 
     Klapuri & Davy 2006, ch. 5; librosa.feature.spectral_centroid, .spectral_bandwidth (p = 2), .spectral_rolloff.
@@ -68,9 +70,9 @@ def _shape(magnitude: Any, curves: Any, frames: int, frame: int) -> None:
 
 
 @inlined
-def _mel(power: Any, ranges: Any, weights: Any, bands: Any, frame: int) -> None:
-    """Weighted sums of power in 128 bands, written frame by frame: `bands` (frames * 128,); melspectrogram(S=…)."""
-    for first in range(0, BANDS, LANES):
+def mel(power: Any, ranges: Any, weights: Any, bands: Any, count: int, frame: int) -> None:
+    """Weighted sums of power in `count` bands (whole vectors), frame by frame: (frames * count,); melspectrogram."""
+    for first in range(0, count, LANES):
         rows = (
             _band(power, ranges, weights, first),
             _band(power, ranges, weights, first + 1),
@@ -82,15 +84,15 @@ def _mel(power: Any, ranges: Any, weights: Any, bands: Any, frame: int) -> None:
             _band(power, ranges, weights, first + 7),
         )
         columns = transpose(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7])
-        to = frame * BANDS + first
+        to = frame * count + first
         store(bands, to, columns[0])
-        store(bands, to + BANDS, columns[1])
-        store(bands, to + 2 * BANDS, columns[2])
-        store(bands, to + 3 * BANDS, columns[3])
-        store(bands, to + 4 * BANDS, columns[4])
-        store(bands, to + 5 * BANDS, columns[5])
-        store(bands, to + 6 * BANDS, columns[6])
-        store(bands, to + 7 * BANDS, columns[7])
+        store(bands, to + count, columns[1])
+        store(bands, to + 2 * count, columns[2])
+        store(bands, to + 3 * count, columns[3])
+        store(bands, to + 4 * count, columns[4])
+        store(bands, to + 5 * count, columns[5])
+        store(bands, to + 6 * count, columns[6])
+        store(bands, to + 7 * count, columns[7])
 
 
 @inlined
@@ -132,6 +134,19 @@ def _peaks(power: Any, largest: Any, pitches: Any, heights: Any, count: int) -> 
     return count
 
 
+@inlined
+def high_and_all(power: Any, curves: Any, frames: int, frame: int) -> None:
+    """Mean over bins of eight frames' power (1025 * 8,), rows 3 and 4 of `curves`: of what is above 9.5 kHz, of all."""
+    high, low = splat(np.float32(0)), splat(np.float32(0))
+    for k in range(HIGH_BIN):
+        low = low + load(power, LANES * k)
+    for k in range(HIGH_BIN, BINS):
+        high = high + load(power, LANES * k)
+    bins = splat(np.float32(BINS))
+    store(curves, 3 * frames + frame, high / bins)
+    store(curves, 4 * frames + frame, (high + low) / bins)
+
+
 @kernel(
     "int64(float32[::1], int64[::1], int64, float32[::1], float32[::1], float32[::1], int64[:, ::1], float32[::1],"
     " float32[::1], float32[::1], float32[::1], float32[::1])"
@@ -152,7 +167,7 @@ def frames_pass(
 ) -> int:
     """Frames of `samples` that begin at `starts` (8 groups,) -> the number of spectral peaks.
 
-    Fills `curves` (3 * 8 groups,) in bins, `bands` (8 groups * 128,) as power,
+    Fills `curves` (5 * 8 groups,), three rows in bins and two as power, `bands` (8 groups * 128,) as power,
     `pitches` and `heights` (up to 179 a frame) of the peaks, in bins and power.
     """
     work = np.empty((4, 1024 * LANES), dtype=np.float32)
@@ -170,8 +185,9 @@ def frames_pass(
             power = value * value
             store(re, LANES * k, power)
             largest = greatest(largest, power)
-        _shape(magnitude, curves, LANES * groups, LANES * group)
-        _mel(re, mel_ranges, mel_weights, bands, LANES * group)
+        shape(magnitude, curves, LANES * groups, LANES * group)
+        high_and_all(re, curves, LANES * groups, LANES * group)
+        mel(re, mel_ranges, mel_weights, bands, BANDS, LANES * group)
         peaks = _peaks(re, largest, pitches, heights, peaks)
     return peaks
 

@@ -17,7 +17,8 @@ import numpy as np
 from classically_punk.errors import ClipTooShortError
 from classically_punk.features import catalogue
 from classically_punk.features.analysis import HOP, Known
-from classically_punk.features.arrays import Samples, SampleSource, Vector, checked
+from classically_punk.features.arrays import Samples, SampleSource, Vector, checked, mean_and_variance
+from classically_punk.features.conditioning import PREROLL, Filter, gain
 from classically_punk.features.pitch import RunningTuning
 from classically_punk.features.stretch import MARGIN, Stretch
 
@@ -42,25 +43,35 @@ def whole_clip(source: SampleSource, feature_set: str, frames: int = FRAMES) -> 
 def survey(source: SampleSource, frames: int = FRAMES) -> Known:
     """What stretches of the source must know of the whole of it."""
     tuning = RunningTuning()
-    peak = 0.0
+    peak = energy = 0.0
     for stretch in stretches(source, None, frames):
         found = stretch.first_pass
+        filtered = stretch.conditioned.own_samples
+        mean, variance = mean_and_variance(filtered[None, :])
+        energy += filtered.size * (variance + mean**2)
         peak = max(peak, float(found.bands.max()))
         tuning.take(found.peak_bins, found.peak_heights)
     if tuning.undecided:
         for stretch in stretches(source, None, frames):
             tuning.again(stretch.first_pass.peak_bins, stretch.first_pass.peak_heights)
-    return Known(tuning.value(), peak)
+    return Known(tuning.value(), peak, gain(energy, source.size))
 
 
 def stretches(source: SampleSource, known: Known | None, frames: int = FRAMES) -> Iterator[Stretch]:
     """The whole source, side by side, in nearly equal stretches of 2 to `frames` frames."""
     total = 1 + source.size // HOP
     edges = np.linspace(0, total, -(-total // frames) + 1).astype(int).tolist()
+    through: Filter | None = None
+    filtered = np.empty(0, dtype=np.float32)
+    held_from = 0
     for first, after in pairwise(edges):
         begin = max(0, first - MARGIN)
         samples = read(source, HOP * begin, min(source.size, HOP * (after + MARGIN)))
-        yield Stretch(samples, slice(first - begin, after - begin), after == total, known)
+        # the filters go through the clip once, so what they have made of the margin is kept for the next stretch
+        through = through or Filter(samples[: PREROLL + 1])
+        kept = filtered[HOP * begin - held_from :]
+        filtered, held_from = np.concatenate((kept, through.take(samples[kept.size :]))), HOP * begin
+        yield Stretch(samples, slice(first - begin, after - begin), after == total, known, filtered)
 
 
 def read(source: SampleSource, start: int, stop: int) -> Samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,6 +80,49 @@ def assign(clip_ids: Sequence[str], groups: Sequence[str | None], genres: Sequen
     return np.asarray([dealt[unit] for unit in units], dtype=np.int64)
 
 
+def blocks(
+    places: Sequence[str], clip_ids: Sequence[str], groups: Sequence[str | None], genres: Sequence[str], k: int
+) -> Ints:
+    """Clips by place (path or name), group and genre -> (n,) block of each, 0 to k-1: neighbours of a genre together.
+
+    Within a genre, clips in the order of their places (numbers in them by value) are cut into k runs of equal length:
+    where artists are unknown, the files of one often stand side by side. A group goes where its first clip goes.
+    """
+    units = unit_keys(clip_ids, groups)
+    order = sorted(range(len(units)), key=lambda at: (genres[at], _natural(places[at]), clip_ids[at]))
+    of_genre = Counter(genres)
+    seen: Counter[str] = Counter()
+    block_of: dict[str, int] = {}
+    for at in order:
+        block_of.setdefault(units[at], seen[genres[at]] * k // of_genre[genres[at]])
+        seen[genres[at]] += 1
+    return np.asarray([block_of[unit] for unit in units], dtype=np.int64)
+
+
+def shuffled_parts(part: Ints, units: Sequence[str], genres: Sequence[str], seed: int) -> Ints:
+    """Parts (n,), -1 for none -> parts dealt anew by hash over the same clips: the same sizes in each genre.
+
+    A unit that is larger than one clip stays whole, so the sizes may differ by a few clips.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for at in np.flatnonzero(part >= 0).tolist():
+        members[units[at]].append(at)
+    turn = {unit: hashlib.sha256(f"{seed}\0{unit}".encode()).hexdigest() for unit in members}
+    room: dict[str, Counter[int]] = defaultdict(Counter)
+    for at in np.flatnonzero(part >= 0).tolist():
+        room[genres[at]][int(part[at])] += 1
+    dealt = np.full(part.size, -1, dtype=np.int64)
+    for unit in sorted(members, key=lambda unit: (-len(members[unit]), turn[unit])):
+        genre = genres[members[unit][0]]
+        # by lot, each place in a part as likely as any other: the hash chooses among the places that are left
+        places = [each for each, left in sorted(room[genre].items()) for _ in range(max(left, 0))]
+        chosen = places[int(turn[unit][:12], 16) % len(places)] if places else int(part[members[unit][0]])
+        for at in members[unit]:
+            dealt[at] = chosen
+            room[genres[at]][chosen] -= 1
+    return dealt
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Clips matched to published lists: `part` (n,) is 0 train, 1 valid, 2 test, -1 in no list.
@@ -143,6 +187,12 @@ def _read_list(path: Path) -> frozenset[str]:
     if not stems:
         raise ConfigError("evaluation.split_dir", f"the list {path} is empty")
     return stems
+
+
+def _natural(place: str) -> tuple[tuple[int, str], ...]:
+    """A key in which `track 9` comes before `track 10`: digits count by their number, the rest as text."""
+    parts = re.split(r"([0-9]+)", place)
+    return tuple((int(part), "") if at % 2 else (-1, part) for at, part in enumerate(parts))
 
 
 def _main_genre(counts: Counter[str]) -> str:

@@ -5,7 +5,7 @@ Groups, not clips, are drawn: tracks of one artist resemble each other, and inte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ def evaluate(
     here = _Figures.of(counts.sum(axis=0), squares.sum(axis=0))
     drawn = [
         _Figures.of(np.tensordot(times, counts, axes=1), times @ squares)
-        for times in _draws(names.size, draws, np.random.Generator(np.random.PCG64(seed)))
+        for times in group_draws(names.size, draws, seed)
     ]
     groups_true, groups_predicted = (counts.sum(axis=axis) > 0 for axis in (2, 1))
 
@@ -99,6 +99,66 @@ def evaluate(
         rows += [row(metric, (i,), n, groups_behind, genre) for metric, (n, groups_behind) in behind.items()]
         rows += [row("confusion", (i, j), *behind["recall"], genre, other) for j, other in enumerate(classes)]
     return rows
+
+
+def shares(
+    named: Mapping[str, tuple[ArrayLike, ArrayLike]], groups: Sequence[str], *, seed: int, draws: int = DRAWS
+) -> list[MetricRow]:
+    """By name, what counts and out of what, one number a clip (n,), and group keys (n,) -> a row each: Σpart / Σwhole.
+
+    The same seeded draws of whole groups stand behind every name, so a difference of two models' hits over the same
+    clips is a paired comparison. `n` counts the clips whose whole is not zero; without any, the value is undefined.
+    Raises ModelError for unequal lengths or numbers that are not finite.
+    """
+    names, member = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
+    rows = []
+    for metric, given in named.items():
+        part, whole = (floats(values, metric, 1) for values in given)
+        same_length(part=part, whole=whole, groups=member)
+        tops, bottoms = (np.bincount(member, values, minlength=names.size) for values in (part, whole))
+        n = int(np.count_nonzero(whole))
+        if n == 0:
+            rows.append(MetricRow(metric, None, None, None, None, None, 0))
+            continue
+        value, low, high = float(part.sum() / whole.sum()), None, None
+        if np.count_nonzero(bottoms) > 1:
+            drawn = np.concatenate(
+                [_share(times @ tops, times @ bottoms) for times in group_draws(names.size, draws, seed)]
+            )
+            low, high = (float(end) for end in np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        rows.append(MetricRow(metric, None, None, value, low, high, n))
+    return rows
+
+
+def worst_recall(
+    true: ArrayLike, predicted: ArrayLike, groups: Sequence[str], *, seed: int, draws: int = DRAWS
+) -> MetricRow:
+    """True and predicted class (n,), group keys (n,) -> the recall of the genre that is recognised least, as one row.
+
+    The interval is of the least recall in each draw, whichever genre has it there: it leans to the low side, as the
+    least of several uncertain figures does. Raises ModelError for unequal lengths.
+    """
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    names, member = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
+    if same_length(true=true, predicted=predicted, groups=member) == 0:
+        raise ModelError("no clips to judge by")
+    present = np.unique(true)
+    clips, hits = (np.zeros((names.size, present.size)) for _ in range(2))
+    np.add.at(clips, (member, np.searchsorted(present, true)), 1.0)
+    np.add.at(hits, (member, np.searchsorted(present, true)), (true == predicted).astype(np.float64))
+    value = float((hits.sum(axis=0) / clips.sum(axis=0)).min())
+    low = high = None
+    if names.size > 1:
+        drawn = [
+            np.nanmin(_share(times @ hits, times @ clips), axis=1) for times in group_draws(names.size, draws, seed)
+        ]
+        low, high = (float(end) for end in np.nanquantile(np.concatenate(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    return MetricRow("worst_recall", None, None, value, low, high, int(true.size))
+
+
+def group_draws(groups: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Seeded draws of groups with replacement -> chunks (up to `_CHUNK`, groups) of how often each was drawn."""
+    return _draws(groups, draws, np.random.Generator(np.random.PCG64(seed)))
 
 
 @dataclass(frozen=True, eq=False)

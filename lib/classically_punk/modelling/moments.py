@@ -53,6 +53,13 @@ class Moments:
         rest = np.asarray([np.delete(self.targets, g).sum() for g in range(self.classes)])
         return self.targets * rest / self.weight if self.weight > 0 else np.zeros_like(self.targets)
 
+    def take(self, columns: ArrayLike) -> Moments:
+        """Positions or mask of columns -> the sums of these columns alone, in that order."""
+        at = np.arange(self.columns)[np.asarray(columns)]
+        return Moments(
+            self.weight, self.rows, self.means[at], self.second[np.ix_(at, at)], self.targets, self.cross[at]
+        )
+
     @classmethod
     def empty(cls, columns: int, classes: int) -> Moments:
         """No rows yet: the neutral element of `merge`."""

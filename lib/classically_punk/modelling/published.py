@@ -19,10 +19,13 @@ from numpy.typing import ArrayLike
 
 from classically_punk import atomic
 from classically_punk.errors import PunkError
-from classically_punk.modelling.arrays import Floats, floats
-from classically_punk.modelling.decision import probabilities
+from classically_punk.modelling.arrays import Floats, ModelError, floats
+from classically_punk.modelling.decision import KINDS, Layer
+from classically_punk.modelling.transforms import Transform
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, 2)
+"""Version 1 had no `transform`: its models took their features as they are."""
 FOLDER = "published"
 CURRENT = "current.json"
 
@@ -40,9 +43,9 @@ class PublishedModelError(PunkError):
 
 @dataclass(frozen=True)
 class Decision:
-    """How clip scores become an answer: kind `argmax`; `temperature` > 0; below `threshold` (0 to 1) it is not sure.
+    """How clip scores become an answer: `argmax` or `score-space`; `temperature` > 0; below `threshold` it is not sure.
 
-    `means` and `covariance` are for decisions in the space of scores; `argmax` has none.
+    `means` (g rows of g, one a genre) and `covariance` (g rows of g) are those of `score-space`; `argmax` has none.
     """
 
     kind: str = "argmax"
@@ -50,6 +53,12 @@ class Decision:
     threshold: float = 0.0
     means: tuple[tuple[float, ...], ...] | None = None
     covariance: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def layer(self) -> Layer:
+        """The same as arrays, to decide with. Raises ModelError for a kind without its numbers."""
+        means, covariance = (None if rows is None else np.asarray(rows) for rows in (self.means, self.covariance))
+        return Layer(self.kind, self.temperature, self.threshold, means, covariance)
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """k features in order, g genres in order: score = intercept + Σ coefficient · clip((value - mean) / scale).
+    """k columns in order, g genres in order: score = intercept + Σ coefficient · clip((value - mean) / scale).
 
+    `transform` makes the columns from features, or is None where they are the features themselves.
     `coefficients` g rows of k; `clip_low`, `clip_high` k bounds in standard deviations, or None for no clipping;
     `figures` the protocols' numbers as {protocol: {name: number}}, or None. Raises PublishedModelError if the parts do
     not fit together, so that no instance is wrong.
@@ -101,10 +111,16 @@ class PublishedModel:
     published_at: str
     run_id: str
     figures: Mapping[str, Mapping[str, float]] | None = None
+    transform: Transform | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features it needs: those of its transform, or its columns themselves."""
+        return self.feature_names if self.transform is None else self.transform.names
 
     def to_json(self) -> str:
         """One JSON object; every float reads back as the same bits."""
@@ -119,8 +135,11 @@ class PublishedModel:
         """
         raw = _object(text, where)
         version = raw.get("schema_version")
-        if version != SCHEMA_VERSION or isinstance(version, bool):
-            raise PublishedModelError(where, f"schema_version is {version!r}, this program reads {SCHEMA_VERSION}")
+        if version not in READABLE or isinstance(version, bool):
+            known = " and ".join(str(each) for each in READABLE)
+            raise PublishedModelError(where, f"schema_version is {version!r}, this program reads {known}")
+        if version == 1:
+            raw = {**raw, "transform": None}
         read = _Reader(where)
         read.keys("the model", raw, cls)
         decision, training = raw["decision"], raw["training"]
@@ -159,6 +178,7 @@ class PublishedModel:
                 published_at=read.text("published_at", raw["published_at"]),
                 run_id=read.text("run_id", raw["run_id"]),
                 figures=None if figures is None else read.figures(figures),
+                transform=None if raw["transform"] is None else read.transform(raw["transform"]),
             )
         except PublishedModelError as error:
             raise PublishedModelError(where, error.problem) from error
@@ -178,11 +198,14 @@ class PublishedModel:
         Raises PublishedModelError if a feature of the model is missing, ModelError if a value is not finite.
         """
         place = {name: index for index, name in enumerate(names)}
-        missing = [name for name in self.feature_names if name not in place]
+        missing = [name for name in self.inputs if name not in place]
         if missing:
             problem = f"needs features that were not described: {', '.join(missing[:5])}"
             raise PublishedModelError(f"model {self.model_id}", problem)
-        needed = np.asarray(values, dtype=np.float64)[:, [place[name] for name in self.feature_names]]
+        needed = np.asarray(values, dtype=np.float64)[:, [place[name] for name in self.inputs]]
+        if self.transform is not None:
+            made = {name: at for at, name in enumerate(self.transform.outputs)}
+            needed = self.transform.apply(needed)[:, [made[name] for name in self.feature_names]]
         z = (floats(needed, "features", 2) - np.asarray(self.means)) / np.asarray(self.scales)
         if self.clip_low is not None and self.clip_high is not None:
             z = np.clip(z, np.asarray(self.clip_low), np.asarray(self.clip_high))
@@ -199,8 +222,9 @@ class PublishedModel:
             raise PublishedModelError(f"model {self.model_id}", "a clip without described segments has no answer")
         used = numbers >= 0 if (numbers >= 0).any() else numbers == -1
         mean = self.scores(names, np.asarray(values, dtype=np.float64)[used]).mean(axis=0)
-        shares = probabilities(mean[np.newaxis], self.decision.temperature)[0]
-        best = int(np.argmax(mean))
+        layer = self.decision.layer
+        shares = layer.probabilities(mean[np.newaxis])[0]
+        best = int(np.argmax(layer.leanings(mean[np.newaxis])[0]))
         confidence = float(shares[best])
         return Answer(
             best=self.genres[best],
@@ -311,8 +335,17 @@ def _check(model: PublishedModel) -> None:
         lengths("clip_high", high, k)
         need(all(a <= b for a, b in zip(low, high, strict=True)), "clip_low must not be above clip_high")
     decision = model.decision
-    need(decision.kind == "argmax", f"decision is {decision.kind!r}, this program knows argmax")
-    need(decision.means is None and decision.covariance is None, "argmax has no means and no covariance")
+    need(decision.kind in KINDS, f"decision is {decision.kind!r}, this program knows {' and '.join(KINDS)}")
+    if decision.kind == "argmax":
+        need(decision.means is None and decision.covariance is None, "argmax has no means and no covariance")
+    for name, table in (("decision.means", decision.means), ("decision.covariance", decision.covariance)):
+        need(decision.kind == "argmax" or table is not None, f"{decision.kind} needs {name}")
+        lengths(name, table or ((),) * g, g)
+        for each in table or ():
+            lengths(f"a row of {name}", each, g)
+    if model.transform is not None:
+        unknown = sorted(set(model.feature_names) - set(model.transform.outputs))
+        need(not unknown, f"its transform makes no column {', '.join(unknown[:5])}")
     everything = (
         *model.means,
         *model.scales,
@@ -321,12 +354,17 @@ def _check(model: PublishedModel) -> None:
         *(model.clip_low or ()),
         *(model.clip_high or ()),
         *(number for numbers in (model.figures or {}).values() for number in numbers.values()),
+        *(number for rows in (decision.means, decision.covariance) for row in rows or () for number in row),
         *(model.lam, decision.temperature, decision.threshold, model.segment_s),
     )
     need(bool(np.isfinite(np.asarray(everything, dtype=np.float64)).all()), "holds numbers that are NaN or infinite")
     need(all(scale > 0 for scale in model.scales), "scales must be above zero")
     need(model.lam >= 0 and model.segment_s > 0, "lam must be zero or more, segment_s above zero")
     need(decision.temperature > 0, "decision.temperature must be above zero")
+    if decision.covariance is not None:
+        spread = np.asarray(decision.covariance)
+        need(bool(np.allclose(spread, spread.T, rtol=1e-9, atol=0)), "decision.covariance must be symmetric")
+        need(bool((np.diag(spread) >= 0).all()), "decision.covariance must not have a negative diagonal")
     need(0 <= decision.threshold <= 1, "decision.threshold must be from 0 to 1")
     need(model.training.clips >= 1 and model.training.groups >= 1, "training needs clips and groups")
 
@@ -340,7 +378,7 @@ class _Reader:
     def fail(self, name: str, expected: str, found: object) -> NoReturn:
         raise PublishedModelError(self.where, f"{name} must be {expected}, found {repr(found)[:60]}")
 
-    def keys(self, name: str, value: object, kind: type[PublishedModel | Decision | Training]) -> None:
+    def keys(self, name: str, value: object, kind: type[PublishedModel | Decision | Training | Transform]) -> None:
         if not isinstance(value, dict):
             self.fail(name, "an object", value)
         expected = {field.name for field in fields(kind)}
@@ -376,6 +414,26 @@ class _Reader:
         if not isinstance(value, list):
             self.fail(name, "a list of lists of numbers", value)
         return tuple(self.numbers(name, row) for row in value)
+
+    def transform(self, value: object) -> Transform:
+        self.keys("transform", value, Transform)
+        raw: dict[str, Any] = value  # type: ignore[assignment]  # `keys` has made sure
+        numbers = {
+            name: raw[name] if raw[name] is None else self.numbers(name, raw[name]) for name in ("centre", "scale")
+        }
+        try:
+            return Transform(
+                names=self.texts("transform.names", raw["names"]),
+                kind=self.text("transform.kind", raw["kind"]),
+                **numbers,
+                clip=self.number("transform.clip", raw["clip"]),
+                weight=self.number("transform.weight", raw["weight"]),
+                count=self.whole("transform.count", raw["count"]),
+                width=self.number("transform.width", raw["width"]),
+                seed=self.whole("transform.seed", raw["seed"]),
+            )
+        except ModelError as error:
+            raise PublishedModelError(self.where, str(error)) from error
 
     def figures(self, value: object) -> dict[str, dict[str, float]]:
         if not isinstance(value, dict) or not all(isinstance(numbers, dict) for numbers in value.values()):

@@ -73,38 +73,11 @@ def solve(moments: Moments, lam: float = 0.0, *, standardise: bool = True, sprea
     Raises ModelError without rows, with a λ that is negative or not finite, with a spread that is no matrix of second
     moments of these columns, or if no column varies.
     """
-    if moments.rows == 0:
-        raise ModelError("no rows to fit")
     if not (np.isfinite(lam) and lam >= 0):
         raise ModelError(f"the ridge strength is {lam!r}, needs to be a number of zero or more")
-    kept = ~constant_columns(moments)
-    if not kept.any():
-        raise ModelError(f"none of the {moments.columns} columns varies")
-    deviations = _deviations(moments)[kept]
-    scales = deviations if standardise else np.ones_like(deviations)
-    # Everything is solved for the coefficients of unit-variance columns, where the diagonal is one: unscaled sums have
-    # condition numbers near 1e9 on audio features. Without `standardise` the ridge is carried over to that scale.
-    penalty = np.diag(np.square(scales / deviations))
-    if spread is not None:
-        penalty += _second_moments(spread, moments.columns)[np.ix_(kept, kept)] / np.outer(deviations, deviations)
-    system = moments.second[np.ix_(kept, kept)] / (moments.weight * np.outer(deviations, deviations))
-    correlations = moments.cross[kept] / (moments.weight * deviations[:, np.newaxis])
-    unit, condition, deficient = _solve_system(system + lam * penalty, correlations)
-    residual = moments.target_second / moments.weight
-    explained = 2 * np.sum(unit * correlations, axis=0) - np.sum(unit * (system @ unit), axis=0)
-    r2 = np.full(moments.classes, np.nan)
-    np.divide(explained, residual, out=r2, where=residual > 0)
-    return Fit(
-        intercept=moments.target_means,
-        coefficients=unit * (scales / deviations)[:, np.newaxis],
-        means=moments.means[kept],
-        scales=scales,
-        kept=kept,
-        r2=r2,
-        condition=condition,
-        lam=float(lam),
-        rank_deficient=deficient,
-    )
+    system = _System.of(moments, standardise, spread)
+    unit, condition, deficient = _solve_system(system.matrix + lam * system.penalty, system.right)
+    return system.fit(unit, lam, condition=condition, deficient=deficient)
 
 
 def solve_folds(
@@ -115,6 +88,39 @@ def solve_folds(
     Raises ModelError as `solve` does.
     """
     return tuple(solve(all_but(parts, fold), lam, standardise=standardise, spread=spread) for fold in range(len(parts)))
+
+
+def solve_path(
+    moments: Moments, lams: Sequence[float], *, standardise: bool = True, spread: ArrayLike | None = None
+) -> tuple[Fit, ...]:
+    """As `solve`, for several λ above zero at the cost of one decomposition; `condition` is left unknown (NaN).
+
+    Raises ModelError as `solve` does.
+    """
+    if not lams or not all(np.isfinite(lam) and lam > 0 for lam in lams):
+        raise ModelError(f"the ridge strengths are {list(lams)!r}, need to be numbers above zero")
+    system = _System.of(moments, standardise, spread)
+    # (C + λP)⁻¹ = V diag(1 / (v + λ)) V' with the generalised eigenvectors of C and P, scaled to V'PV = I
+    values, vectors = linalg.eigh(system.matrix, system.penalty)
+    turned = vectors.T @ system.right
+    values = np.maximum(values, 0.0)[:, np.newaxis]
+    return tuple(
+        system.fit(vectors @ (turned / (values + lam)), lam, condition=float("nan"), deficient=False) for lam in lams
+    )
+
+
+def held_out_squares(fit: Fit, moments: Moments) -> Floats:
+    """A fit and the sums of rows it has not seen -> (g,) sum of weighted squared errors Σw(y - s)²; no pass over rows.
+
+    Raises ModelError if the sums are of another number of columns.
+    """
+    if moments.columns != fit.kept.size:
+        raise ModelError(f"sums of {moments.columns} columns, the fit was made with {fit.kept.size}")
+    slopes = fit.coefficients / fit.scales[:, np.newaxis]
+    offset = moments.target_means - fit.intercept - (moments.means[fit.kept] - fit.means) @ slopes
+    second, cross = moments.second[np.ix_(fit.kept, fit.kept)], moments.cross[fit.kept]
+    explained = 2 * np.sum(slopes * cross, axis=0) - np.sum(slopes * (second @ slopes), axis=0)
+    return np.asarray(np.maximum(moments.target_second - explained + moments.weight * np.square(offset), 0.0))
 
 
 def mixing(fit: Fit, spread: ArrayLike) -> Floats:
@@ -149,6 +155,57 @@ def scores(fit: Fit, x: ArrayLike) -> Floats:
 
 def _deviations(moments: Moments) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.diag(moments.second), 0.0) / max(moments.weight, np.finfo(float).tiny)))
+
+
+@dataclass(frozen=True, eq=False)
+class _System:
+    """(C + λP)b = c for the coefficients b of unit-variance columns, where the diagonal of C is one.
+
+    Unscaled sums have condition numbers near 1e9 on audio features. Without standardisation the penalty is carried over
+    to that scale.
+    """
+
+    moments: Moments
+    kept: Mask
+    deviations: Floats
+    scales: Floats
+    matrix: Floats
+    penalty: Floats
+    right: Floats
+
+    @classmethod
+    def of(cls, moments: Moments, standardise: bool, spread: ArrayLike | None) -> _System:
+        if moments.rows == 0:
+            raise ModelError("no rows to fit")
+        kept = ~constant_columns(moments)
+        if not kept.any():
+            raise ModelError(f"none of the {moments.columns} columns varies")
+        deviations = _deviations(moments)[kept]
+        scales = deviations if standardise else np.ones_like(deviations)
+        penalty = np.diag(np.square(scales / deviations))
+        if spread is not None:
+            penalty += _second_moments(spread, moments.columns)[np.ix_(kept, kept)] / np.outer(deviations, deviations)
+        matrix = moments.second[np.ix_(kept, kept)] / (moments.weight * np.outer(deviations, deviations))
+        right = moments.cross[kept] / (moments.weight * deviations[:, np.newaxis])
+        return cls(moments, kept, deviations, scales, matrix, penalty, right)
+
+    def fit(self, unit: Floats, lam: float, *, condition: float, deficient: bool) -> Fit:
+        """Coefficients (k, g) of unit-variance columns -> the fit they belong to."""
+        residual = self.moments.target_second / self.moments.weight
+        explained = 2 * np.sum(unit * self.right, axis=0) - np.sum(unit * (self.matrix @ unit), axis=0)
+        r2 = np.full(self.moments.classes, np.nan)
+        np.divide(explained, residual, out=r2, where=residual > 0)
+        return Fit(
+            intercept=self.moments.target_means,
+            coefficients=unit * (self.scales / self.deviations)[:, np.newaxis],
+            means=self.moments.means[self.kept],
+            scales=self.scales,
+            kept=self.kept,
+            r2=r2,
+            condition=condition,
+            lam=float(lam),
+            rank_deficient=deficient,
+        )
 
 
 def _second_moments(spread: ArrayLike, columns: int) -> Floats:

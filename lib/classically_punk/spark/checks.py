@@ -9,6 +9,7 @@ from pathlib import Path
 from classically_punk.audio import inventory, labels
 from classically_punk.errors import ConfigError
 from classically_punk.modelling import published
+from classically_punk.modelling.protocols import LISTED
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, published_features, schemas
 from classically_punk.spark.tables import STAGING
@@ -66,7 +67,7 @@ def published_csv(settings: Settings) -> None:
 
 def protocols(settings: Settings) -> None:
     """Protocols that need lists have a folder of them."""
-    if "published-split" in settings.evaluation.protocols:
+    if set(LISTED) & set(settings.evaluation.protocols):
         folder = settings.folder("evaluation.split_dir")
         if not folder.is_dir():
             raise ConfigError("evaluation.split_dir", f"{folder} is not a folder")

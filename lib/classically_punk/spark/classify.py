@@ -37,7 +37,7 @@ class Rows:
         for batch in batches:
             told = [
                 self.model.classify(
-                    self.model.feature_names, [row["segment"] for row in rows], np.stack([row["x"] for row in rows])
+                    self.model.inputs, [row["segment"] for row in rows], np.stack([row["x"] for row in rows])
                 )
                 for rows in batch["rows"]
             ]
@@ -77,7 +77,7 @@ def _pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
 def _answers(warehouse: Warehouse, pending: DataFrame, model: PublishedModel, settings: Settings) -> DataFrame:
     described = catalogue.feature_set_id("punk", settings.features.segment_s)  # of every row, whatever the model uses
     rows = warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
-    x = F.array(*(F.col(name) for name in model.feature_names))
+    x = F.array(*(F.col(name) for name in model.inputs))
     of_clip = rows.groupBy("clip_id").agg(F.collect_list(F.struct("segment", x.alias("x"))).alias("rows"))
     return of_clip.select("clip_id", F.array_sort("rows").alias("rows")).mapInPandas(Rows(model), ANSWERS)
 

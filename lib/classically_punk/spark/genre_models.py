@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +15,14 @@ from pyspark.ml.regression import LinearRegression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from classically_punk.modelling import calibration, digest, folds, inference, published, regression
+from classically_punk.errors import ConfigError
+from classically_punk.modelling import digest, inference, protocols, published, regression
 from classically_punk.modelling.arrays import Floats, ModelError
+from classically_punk.modelling.decision import Layer
 from classically_punk.modelling.moments import Moments, merge_all
+from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.regression import Fit
+from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
 from classically_punk.spark import schemas, vectors
 from classically_punk.spark.progress import say
@@ -25,7 +30,7 @@ from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 from classically_punk.spark.vectors import Training
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = published.SCHEMA_VERSION
 THREADS = 4
 """MLlib fits submitted at once: a fit on few rows is mostly scheduling."""
 AGREEMENT = 1e-6
@@ -35,7 +40,9 @@ AGREEMENT = 1e-6
 def model_id(data: Training, settings: Settings) -> str:
     """The name of the model that these clips and settings give."""
     model = settings.model.model_dump(mode="json") | {"segment_s": settings.features.segment_s}
-    model |= {"folds": settings.evaluation.folds, "schema_version": SCHEMA_VERSION}
+    # where artists are unknown, the cells go by the names of files: the same clips under other names decide otherwise
+    cells = dict(zip(data.clips["clip_id"], _scheme(data, settings).cell.tolist(), strict=True))
+    model |= {"cells": cells, "schema_version": SCHEMA_VERSION}
     return digest.model_id(data.labelled, data.feature_set, model, settings.evaluation.seed)
 
 
@@ -54,40 +61,44 @@ def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Train
     return name
 
 
+def _scheme(data: Training, settings: Settings) -> Scheme:
+    return protocols.whole(data.dealt, k=settings.evaluation.folds, seed=settings.evaluation.seed)
+
+
 def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tuple[Any, ...]]:
-    k = min(settings.evaluation.folds, len(set(data.units)))
-    fold_of = folds.assign(
-        list(data.clips["clip_id"]),
-        list(data.clips["group_id"]),
-        list(data.clips["genre"]),
-        k,
-        settings.evaluation.seed,
-    )
-    parts = vectors.fold_moments(data, fold_of, k)
+    scheme, designs = _scheme(data, settings), {vectors.MAIN: data.design}
+    parts = vectors.sums(data, scheme.cell, scheme.cells, designs)[vectors.MAIN]
+    columns = vectors.clip_columns(data, designs)[vectors.MAIN]
+    learner = vectors.learner(data, scheme.cell, parts, columns, settings, data.transform.scaled)
+    lesson = learner.filled(scheme.lessons[0])
+    lam = learner.strength(lesson)
     total = merge_all(parts)
-    closed = regression.solve(total, settings.model.ridge, spread=data.spread)
+    closed = learner.fit(lesson.cells, lam)
     if closed.rank_deficient:
         say("the features are collinear on these clips: coefficients are not unique (model.regularisation helps)")
-    fit = _mllib(data, total, closed)
+    fit = _mllib(data, total, closed, learner.spread_of(lesson.cells))
     told = inference.finish(vectors.meat(data, fit), total, fit) if _may_infer(data, fit) else None
-    out_of_fold = dict(enumerate(regression.solve_folds(parts, settings.model.ridge, spread=data.spread)))
-    judged, scores = vectors.held_out_scores(data, fold_of, out_of_fold)
-    temperature = calibration.fit_temperature(scores, data.classes[judged])
+    try:
+        layer = learner.layer(lesson, lam).at(threshold=settings.model.threshold)
+    except ModelError as error:
+        raise ConfigError("model.decision", str(error)) from error
     run.counts |= {"training_clips": len(data.clips), "training_segments": total.rows}
-    return _model_rows(settings, run, data, name, fit, told, temperature)
+    if settings.model.ridge is None:
+        say(f"lambda {lam:g}, by inner folds")
+    return _model_rows(settings, run, data, name, fit, told, layer)
 
 
 def _may_infer(data: Training, fit: Fit) -> bool:
     return fit.lam == 0 and not fit.rank_deficient and len(set(data.units)) > 2 * int(fit.kept.sum())
 
 
-def _mllib(data: Training, total: Moments, closed: Fit) -> Fit:
+def _mllib(data: Training, total: Moments, closed: Fit, spread: Floats | None) -> Fit:
     """MLlib's own coefficients on the columns standardised as in `closed`; `regParam = lambda * sd_w(y)`.
 
     MLlib knows the plain ridge only: under a spread penalty it fits the columns mixed by `regression.mixing`, and its
     coefficients are taken back.
     """
-    mix = None if data.spread is None or closed.lam == 0 else regression.mixing(closed, data.spread)
+    mix = None if spread is None or closed.lam == 0 else regression.mixing(closed, spread)
     names = [f"z{i}" for i in np.flatnonzero(closed.kept)]
     z = vectors.standardised(data, closed, mix)
     targets = [(F.col("y") == g).cast("double").alias(f"y{g}") for g in range(len(data.genres))]
@@ -141,11 +152,13 @@ def _model_rows(
     name: str,
     fit: Fit,
     told: inference.Inference | None,
-    temperature: float,
+    layer: Layer,
 ) -> list[tuple[Any, ...]]:
     when = datetime.now(UTC)
     names = [n for n, kept in zip(data.names, fit.kept, strict=True) if kept]
-    decision = (settings.model.decision, None, None, temperature, 0.0)
+    means, covariance = (None if rows is None else rows.tolist() for rows in (layer.means, layer.covariance))
+    decision = (layer.kind, means, covariance, layer.temperature, layer.threshold)
+    transform = None if data.transform.is_identity else json.dumps(dataclasses.asdict(data.transform))
     rows = []
     for g, genre in enumerate(data.genres):
         robust: tuple[Any, ...] = (None,) * 6
@@ -162,6 +175,7 @@ def _model_rows(
             "genre": genre,
             "intercept": float(fit.intercept[g]),
             "coefficients": fit.coefficients[:, g].tolist(),
+            "transform": transform,
             "feature_names": names,
             "means": fit.means.tolist(),
             "scales": fit.scales.tolist(),
@@ -228,9 +242,18 @@ def published_model(warehouse: Warehouse, name: str) -> published.PublishedModel
         intercepts=tuple(row["intercept"] for row in rows),
         coefficients=tuple(tuple(row["coefficients"]) for row in rows),
         lam=first["lambda"],
-        decision=published.Decision(decision["kind"], decision["temperature"], decision["threshold"]),
+        decision=published.Decision(
+            decision["kind"],
+            decision["temperature"],
+            decision["threshold"],
+            *(
+                None if rows is None else tuple(tuple(row) for row in rows)
+                for rows in (decision["means"], decision["covariance"])
+            ),
+        ),
         segment_s=first["segment_s"],
         training=published.Training(first["training_clips"], first["training_groups"], first["training_digest"]),
         published_at=first["published_at"].replace(tzinfo=UTC).isoformat(),
         run_id=first["run_id"],
+        transform=None if first["transform"] is None else Transform.from_json(first["transform"]),
     )

@@ -35,17 +35,25 @@ while True:
     request = json.loads(channel.recv_bytes())
     if "model" in request:
         continue
-    if request["has_content"]:
-        channel.recv_bytes()
-    name = request["shown"]
-    if name.startswith("poison"):
-        os.kill(os.getpid(), 9)
-    if name.startswith("once") and not os.path.exists(name + ".seen"):
-        open(name + ".seen", "w").close()
-        os._exit(3)
-    if name.startswith("hang"):
-        time.sleep(60)
-    channel.send_bytes(json.dumps({"line": {"path": name, "best": "loud"}}).encode())
+    for one in request["files"]:
+        if one["has_content"]:
+            channel.recv_bytes()
+    ready = []
+    for one in request["files"]:
+        name = one["shown"]
+        if name.startswith("poison"):
+            os.kill(os.getpid(), 9)
+        if name.startswith("once") and not os.path.exists(name + ".seen"):
+            open(name + ".seen", "w").close()
+            os._exit(3)
+        if name.startswith("hang"):
+            time.sleep(60)
+        ready.append({"line": {"path": name, "best": "loud"}})
+        if name.startswith("now"):
+            channel.send_bytes(json.dumps(ready).encode())
+            ready = []
+    if ready:
+        channel.send_bytes(json.dumps(ready).encode())
 """
 
 
@@ -74,7 +82,7 @@ def test_answers_are_those_of_one_process_in_order(files: list[Input]) -> None:
     assert [told.line.reason for told in alone if told.line.reason] == ["NOT_AUDIO", "NOT_REGULAR"]
     assert alone[0].picture is not None
     assert alone[-1].clip == alone[0].clip
-    assert Told.from_json(alone[0].as_json()) == alone[0]
+    assert Told.from_raw(json.loads(alone[0].as_json())) == alone[0]
 
 
 def test_a_new_model_is_used_from_the_next_file_on(files: list[Input]) -> None:
@@ -87,7 +95,9 @@ def test_a_file_that_kills_every_process_gets_a_reason_and_all_others_their_answ
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names = ["a", "poison1", "b", "once1", "c", "poison2", "once2", "d"]
+    few = ["a", "poison1", "b", "once1", "c", "poison2", "once2", "d"]
+    healthy = [f"{'now' if number % 3 else 'later'}{number}" for number in range(100)]
+    names = [*healthy[:50], *few, *healthy[50:]]  # so many that several are handed out together
     with misbehaving() as pool:
         told = list(pool.answers([Input(name, b"x") for name in names], model()))
     assert [one.line.path for one in told] == names
@@ -95,15 +105,15 @@ def test_a_file_that_kills_every_process_gets_a_reason_and_all_others_their_answ
         "poison1": "INTERNAL_ERROR",
         "poison2": "INTERNAL_ERROR",
     }
-    assert told[1].line.detail == "the process that described it was ended by SIGKILL"
+    assert told[51].line.detail == "the process that described it was ended by SIGKILL"
 
 
 def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("classically_punk.app.pool.STARTING_S", 0.5)
-    with misbehaving(answer_s=0.5) as pool:
+    monkeypatch.setattr("classically_punk.app.pool.STARTING_S", 5.0)
+    with misbehaving(answer_s=3.0) as pool:
         hanging, healthy = pool.submit(Input("hang", b"x"), model()), pool.submit(Input("a", b"x"), model())
-        assert healthy.result(timeout=20).line.best == "loud"
-        assert hanging.result(timeout=20).line.reason == "DECODE_TIMEOUT"
+        assert healthy.result(timeout=60).line.best == "loud"
+        assert hanging.result(timeout=60).line.reason == "DECODE_TIMEOUT"
 
 
 def test_closing_ends_the_processes_whatever_they_do() -> None:
@@ -149,5 +159,5 @@ def test_ctrl_c_ends_cleanly_with_status_130(tmp_path: Path, warehouse: str) -> 
         run.stdout.readline()
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: workers and decoders get it, too
         run.stdout.read()
-        assert run.stderr.read() == "punk: interrupted\n"
+        assert run.stderr.read().endswith("punk: interrupted\n")
     assert run.returncode == cli.INTERRUPTED

@@ -64,7 +64,7 @@ def test_names_are_unique_lower_case_and_begin_with_their_family() -> None:
     names = [column.name for column in catalogue.columns("punk")]
     assert len(set(names)) == len(names)
     for column in catalogue.columns("punk"):
-        assert column.family in {"tempo", "pitch", "timbre", "loudness"}
+        assert column.family in {"tempo", "pitch", "timbre", "loudness", "recording"}
         assert column.name.startswith(f"{column.family}_")
         assert column.name == column.name.lower()
         assert column.name.isidentifier()
@@ -102,17 +102,48 @@ def test_published_names_are_the_57_columns_of_the_published_table() -> None:
     assert list(PUBLISHED_NAMES.values()) == [*moments, "tempo", *mfcc]
 
 
-def test_the_projects_own_set_holds_all_57_and_integrated_loudness() -> None:
+def test_the_projects_own_set_begins_with_all_57_and_integrated_loudness() -> None:
     assert FEATURE_SETS == ("classic57", "punk")
     classic, own = ([column.name for column in catalogue.columns(name)] for name in FEATURE_SETS)
     assert len(classic) == 57
-    assert set(own) - set(classic) == {"loudness_integrated_lufs"}
-    assert [name for name in own if name in set(classic)] == classic
+    assert own[:58] == [*classic, "loudness_integrated_lufs"]
+
+
+def test_a_model_sees_the_57_or_the_conditioned_ones_and_never_a_control() -> None:
+    assert catalogue.model_names("classic57") == tuple(column.name for column in catalogue.columns("classic57"))
+    conditioned = {scalar.name for feature in CATALOGUE if feature.conditioning != "none" for scalar in feature.scalars}
+    seen = catalogue.model_names("punk")
+    assert len(seen) == len(set(seen)) == 235
+    assert set(seen) <= conditioned
+    controls = {*catalogue.control_names(conditioned=True), *catalogue.control_names(conditioned=False)}
+    assert conditioned - set(seen) == set(catalogue.control_names(conditioned=True))
+    assert len(controls) == 8
+    assert not controls & {*seen, *catalogue.model_names("classic57")}
+    assert controls == {column.name for column in catalogue.columns("punk") if column.family == "recording"}
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_every_column_that_a_model_sees_is_in_one_group(name: str) -> None:
+    columns = [column for group in catalogue.groups(name).values() for column in group]
+    assert sorted(columns) == sorted(catalogue.model_names(name))
+    assert len(catalogue.groups(name)) >= 8
+
+
+def test_groups_name_what_an_ablation_drops() -> None:
+    sizes = {group: len(columns) for group, columns in catalogue.groups("punk").items()}
+    assert sizes["log_mel_covariance"] == 78
+    assert sizes["mfcc"] == 60
+    assert sizes["contrast"] == 14
+    assert sizes["bands"] == 16
+    assert sizes["chroma"] == 18
+    assert sizes["modulation"] == 30
+    assert catalogue.groups("classic57")["tempo_bpm"] == ("tempo_bpm",)
 
 
 def test_an_unknown_feature_set_is_refused() -> None:
-    with pytest.raises(ValueError, match="classic58"):
-        catalogue.columns("classic58")
+    for look_up in (catalogue.columns, catalogue.model_names, catalogue.groups):
+        with pytest.raises(ValueError, match="classic58"):
+            look_up("classic58")
 
 
 def test_only_rhythm_is_measured_on_the_whole_clip() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from classically_punk.modelling.arrays import ModelError
 from classically_punk.modelling.calibration import COLDEST, HOTTEST, fit_temperature, log_loss
-from classically_punk.modelling.decision import best, clip_scores, probabilities
+from classically_punk.modelling.decision import Layer, best, clip_scores, probabilities, score_space
 
 
 def test_a_clip_scores_the_weighted_mean_of_its_segments() -> None:
@@ -86,3 +87,70 @@ def test_nothing_to_calibrate_on_is_refused() -> None:
         fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=int))
     with pytest.raises(ModelError, match="needs 0 to 2"):
         fit_temperature(np.zeros((1, 3)), [3])
+
+
+def masked(n: int = 3000, seed: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Three classes in a row: the least-squares score of the middle one is never the largest (Hastie 2009, 4.2)."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(3, size=n)
+    x = true + rng.normal(scale=0.2, size=n) - 1.0
+    design = np.column_stack([np.ones(n), x])
+    return design @ np.linalg.lstsq(design, np.eye(3)[true], rcond=None)[0], true
+
+
+def test_score_space_finds_the_genre_that_argmax_masks() -> None:
+    scores, true = masked()
+    assert (best(scores) == 1).mean() < 0.05
+    layer = score_space(scores, true)
+    assert (best(layer.leanings(scores)) == true).mean() > 0.97
+
+
+def test_score_space_equals_linear_discriminants_on_the_scores() -> None:
+    """Nearest mean under a pooled covariance is linear discriminant analysis with equal priors."""
+    rng = np.random.default_rng(4)
+    true = rng.integers(5, size=400)
+    scores = rng.normal(size=(400, 5)) @ rng.normal(size=(5, 5)) + 2 * np.eye(5)[true]
+    layer = score_space(scores, true)
+    lda = LinearDiscriminantAnalysis(solver="svd", priors=np.full(5, 0.2)).fit(scores, true)
+    found = layer.at(temperature=395 / 400).probabilities(scores)  # scikit-learn divides by n, the layer by n - g
+    np.testing.assert_allclose(found, lda.predict_proba(scores), atol=1e-9)
+
+
+def test_scores_that_sum_to_one_do_not_break_it() -> None:
+    """At equal ridge they do, to the last digit: a plain inverse of their covariance is noise."""
+    rng = np.random.default_rng(5)
+    true = rng.integers(10, size=800)
+    scores = 0.1 + 0.6 * np.eye(10)[true] + rng.normal(scale=0.1, size=(800, 10))
+    scores += (1 - scores.sum(axis=1, keepdims=True)) / 10
+    covariance = score_space(scores, true).covariance
+    assert covariance is not None
+    assert np.linalg.cond(covariance) > 1e12
+    answers = best(score_space(scores, true).leanings(scores))
+    without_one = scores[:, :9]  # nine of them say the same
+    expected = LinearDiscriminantAnalysis(priors=np.full(10, 0.1)).fit(without_one, true).predict(without_one)
+    np.testing.assert_array_equal(answers, expected)
+    assert (answers == true).mean() > 0.99
+
+
+def test_a_genre_without_clips_is_never_answered() -> None:
+    scores, true = masked()
+    layer = score_space(np.column_stack([scores, np.zeros(len(true))]), true)
+    shares = layer.at(temperature=5.0).probabilities(np.column_stack([scores, np.zeros(len(true))]))
+    assert shares[:, 3].max() < 1e-12
+    assert np.isfinite(shares).all()
+
+
+def test_scores_without_any_spread_go_by_plain_distance() -> None:
+    layer = score_space(np.eye(3), np.arange(3))
+    np.testing.assert_array_equal(best(layer.leanings([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7]])), [0, 2])
+
+
+def test_layers_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ModelError, match="knows argmax and score-space"):
+        Layer("oracle")
+    with pytest.raises(ModelError, match="needs means"):
+        Layer("score-space")
+    with pytest.raises(ModelError, match="no clips"):
+        score_space(np.empty((0, 3)), np.empty(0, dtype=int))
+    with pytest.raises(ModelError, match="scores of 2 genres"):
+        score_space(*masked()).leanings([[0.1, 0.9]])

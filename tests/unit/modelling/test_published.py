@@ -24,6 +24,7 @@ from classically_punk.modelling.published import (
     publish,
 )
 from classically_punk.modelling.regression import scores, solve
+from classically_punk.modelling.transforms import Transform
 
 NAMES = ("a_mean", "b_mean", "c_mean")
 
@@ -124,6 +125,52 @@ def damaged(**changes: Any) -> str:
     return json.dumps({**json.loads(model().to_json()), **changes})
 
 
+SQUARE = [[1.0, 0.0], [0.0, 1.0]]
+LOGS = json.loads(json.dumps(asdict(Transform(NAMES, "log_variance"))))
+
+
+def score_space(**changes: Any) -> dict[str, Any]:
+    """A decision as it stands in the JSON."""
+    return {**asdict(Decision("score-space")), "means": SQUARE, "covariance": SQUARE, **changes}
+
+
+def test_score_space_answers_by_the_nearest_mean() -> None:
+    """Means (0.9, 0.1) and (0.4, 0.3) under a spread that is wide along a and narrow along b."""
+    decision = Decision("score-space", 2.0, 0.0, ((0.9, 0.1), (0.4, 0.3)), ((0.25, 0.0), (0.0, 0.01)))
+    answer = unit_model(decision=decision).classify(NAMES, [0], [[0.8, 0.25, 0.0]])
+    rock, pop = (-0.5 * ((0.8 - a) ** 2 / 0.25 + (0.25 - b) ** 2 / 0.01) for a, b in ((0.9, 0.1), (0.4, 0.3)))
+    assert answer.best == "pop"  # though the score of rock is the larger
+    assert answer.scores == pytest.approx({"rock": 0.8, "pop": 0.25})
+    assert answer.confidence == pytest.approx(1 / (1 + math.exp((rock - pop) / 2.0)))
+
+
+def test_a_transform_and_a_decision_survive_the_round_trip() -> None:
+    made = Transform(
+        ("c_mean", "a_var"), "fourier", (0.1, -1 / 3), (1.0, 2 / 3), clip=4.0, weight=0.05, count=3, width=1.0, seed=7
+    )
+    one = unit_model(
+        feature_names=("a_var", "fourier:0002", "c_mean"),
+        transform=made,
+        decision=Decision("score-space", 2.0, 0.3, ((1.0, 0.0), (0.0, 1.0)), ((0.1, -0.1), (-0.1, 1 / 3))),
+    )
+    again = PublishedModel.from_json(one.to_json())
+    assert again == one
+    assert again.inputs == ("c_mean", "a_var")
+    rows = np.asarray([[5.0, 0.3], [1e-9, -2.0]])
+    columns = made.apply(rows[:, ::-1])[:, [1, 4, 0]]
+    np.testing.assert_allclose(again.scores(("a_var", "c_mean"), rows), columns[:, :2], rtol=1e-15)
+    with pytest.raises(PublishedModelError, match="not described: a_var"):
+        again.scores(("c_mean",), [[1.0]])
+
+
+def test_a_model_of_the_first_version_is_still_read() -> None:
+    raw = json.loads(model().to_json())
+    del raw["transform"]
+    assert PublishedModel.from_json(json.dumps({**raw, "schema_version": 1})) == model()
+    with pytest.raises(PublishedModelError, match="lacks \\['transform'\\]"):
+        PublishedModel.from_json(json.dumps(raw))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -131,7 +178,7 @@ def damaged(**changes: Any) -> str:
         (model().to_json()[:-40], "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[1]", "one JSON object"),
-        (damaged(schema_version=2), "schema_version is 2, this program reads 1"),
+        (damaged(schema_version=3), "schema_version is 3, this program reads 1 and 2"),
         (damaged(schema_version=None), "schema_version is None"),
         (damaged(extra=1), "unknown \\['extra'\\]"),
         (damaged(means=[0.0, float("nan"), 0.0]), "holds NaN"),
@@ -152,6 +199,18 @@ def damaged(**changes: Any) -> str:
         (damaged(feature_names=[1, 2, 3]), "feature_names must be text"),
         (damaged(decision=None), "decision must be an object"),
         (damaged(decision={**asdict(Decision()), "kind": "oracle"}), "'oracle', this program knows argmax"),
+        (damaged(decision={**asdict(Decision()), "means": SQUARE}), "argmax has no means"),
+        (damaged(decision=score_space(means=None)), "score-space needs decision.means"),
+        (damaged(decision=score_space(means=[[1.0, 0.0]])), "decision.means has 1 entries, needs 2"),
+        (damaged(decision=score_space(covariance=[[1.0], [0.0, 1.0]])), "a row of decision.covariance has 1"),
+        (damaged(decision=score_space(covariance=[[1.0, 0.5], [0.4, 1.0]])), "covariance must be symmetric"),
+        (damaged(decision=score_space(covariance=[[-1.0, 0.0], [0.0, 1.0]])), "negative diagonal"),
+        (damaged(transform="log"), "transform must be an object"),
+        (damaged(transform={**LOGS, "kind": "exec"}), "the transform is 'exec'"),
+        (damaged(transform={**LOGS, "names": ["a_mean", "b_mean"]}), "makes no column c_mean"),
+        (damaged(transform={**LOGS, "clip": 4.0}), "needs centre and scale"),
+        (damaged(transform={**LOGS, "count": 1.5}), "transform.count must be a whole number"),
+        (damaged(transform={k: v for k, v in LOGS.items() if k != "seed"}), "transform lacks \\['seed'\\]"),
         (damaged(decision={**asdict(Decision()), "temperature": 0}), "temperature must be above zero"),
         (damaged(decision={**asdict(Decision()), "threshold": 2}), "from 0 to 1"),
         (damaged(training={"clips": 1.5, "groups": 1, "digest": ""}), "training.clips must be a whole number"),

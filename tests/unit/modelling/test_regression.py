@@ -8,7 +8,16 @@ from sklearn.linear_model import Ridge
 
 from classically_punk.modelling.arrays import ModelError
 from classically_punk.modelling.moments import Moments, merge_all
-from classically_punk.modelling.regression import Fit, mixing, scores, solve, solve_folds, standardised
+from classically_punk.modelling.regression import (
+    Fit,
+    held_out_squares,
+    mixing,
+    scores,
+    solve,
+    solve_folds,
+    solve_path,
+    standardised,
+)
 
 CLASSES = 4
 
@@ -193,6 +202,33 @@ def test_folds_are_each_fitted_on_the_others() -> None:
         train = fold != i
         expected = solve(Moments.of(x[train], y[train], w[train], CLASSES), 0.2)
         np.testing.assert_allclose(scores(fit, x), scores(expected, x), atol=1e-10)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_a_path_of_strengths_is_the_fits_one_by_one(standardise: bool) -> None:
+    x, y, w = rows()
+    x[:, 4] = 3.0
+    moments = Moments.of(x if standardise else x / np.logspace(-4, 5, 8), y, w, CLASSES)
+    spread = moments.second / moments.weight * 0.1 + np.eye(8)
+    for given in (None, spread):
+        for fit in solve_path(moments, (0.01, 0.5, 20.0), standardise=standardise, spread=given):
+            one = solve(moments, fit.lam, standardise=standardise, spread=given)
+            np.testing.assert_allclose(fit.coefficients, one.coefficients, rtol=1e-8, atol=1e-11)
+            np.testing.assert_allclose(fit.r2, one.r2, atol=1e-10)
+    with pytest.raises(ModelError, match="above zero"):
+        solve_path(moments, (0.0,))
+
+
+def test_held_out_errors_follow_from_sums() -> None:
+    x, y, w = rows()
+    train = np.arange(y.size) % 3 > 0
+    fit = solve(Moments.of(x[train], y[train], w[train], CLASSES), 0.1)
+    rest = ~train
+    expected = w[rest] @ np.square(np.eye(CLASSES)[y[rest]] - scores(fit, x[rest]))
+    found = held_out_squares(fit, Moments.of(x[rest], y[rest], w[rest], CLASSES))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    with pytest.raises(ModelError, match="sums of 3 columns"):
+        held_out_squares(fit, Moments.of(x[:, :3], y, w, CLASSES))
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:
