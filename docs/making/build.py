@@ -148,7 +148,7 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(argv[0]).resolve()
     source, site = folder / "source", folder / "html"
     write_source(source)
-    misspelt = codespell("--quiet-level=3", "--skip=*.svg", "--ignore-words-list=caf", str(source))
+    misspelt = codespell("--quiet-level=3", "--skip=*.svg", "--ignore-words-list=caf,inforce", str(source))
     shutil.rmtree(site, ignore_errors=True)
     words = ["-q", "-W", "--keep-going", "-n", "-E", "-b", "html", "-c", str(Path(__file__).parent)]
     failed = build_main([*words, "-d", str(folder / "doctrees"), str(source), str(site)])

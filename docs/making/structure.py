@@ -127,7 +127,7 @@ def _named(module: str, bodies: Sequence[ast.AST], constants: Mapping[Key, str])
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue
         owner, first = node.func.value, node.args[0]
-        if not (isinstance(owner, ast.Name) and owner.id == "warehouse"):
+        if ast.unparse(owner) not in ("warehouse", "self.warehouse"):
             continue
         verb = "reads" if node.func.attr in READS else "writes" if node.func.attr in WRITES else ""
         if verb and isinstance(first, ast.Constant):
