@@ -110,34 +110,37 @@ wrong = judged[judged.best != judged.genre]
 case = (wrong if len(wrong) else judged.head(1)).iloc[-1]
 print(f"{len(wrong)} of {len(judged)} answers differ from the label ({case.protocol})")
 print(f"{Path(clips.path[case.name]).name}: label {case.genre}, answer {case.best}, confidence {case.confidence:.2f}")
-pd.Series(dict(case.scores), name="score").sort_values(ascending=False).head(4).round(3).to_frame()
+ranked = pd.Series(dict(case.scores), name="score").sort_values(ascending=False)
+ranked.head(4).round(3).to_frame()
 
 # %%
 heard = decode_file(os.fsencode(clips.path[case.name]), settings.limits)
 Audio(heard.samples, rate=SAMPLE_RATE_HZ)
 
 # %% [markdown]
-# What spoke for the answer rather than the label? The difference of the pushes, feature by feature, by the published model.
+# What spoke for the answer rather than the label (the runner-up, where the answer is right)? The difference of the pushes,
+# feature by feature, by the published model.
 # That model has learned from the clip since, so its own answer may be right.
 
 # %%
 rows = features[(features.clip_id == case.name) & (features.segment >= 0)].sort_values("segment")
 given = (model, list(model.feature_names), rows.segment, rows[list(model.feature_names)])
+rival = case.genre if case.genre != case.best else ranked.index[ranked.index != case.best][0]
 pushes = {
     genre: pd.Series({reason.feature: reason.push for reason in explain(*given, genre).reasons})
-    for genre in dict.fromkeys((case.best, case.genre))
+    for genre in (case.best, rival)
 }
-difference = (pushes[case.best] - pushes[case.genre]).sort_values()
+difference = (pushes[case.best] - pushes[rival]).sort_values()
 ends = pd.concat([difference.head(6), difference.tail(6)])
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-axes.barh(ends.index, ends, color=np.where(ends > 0, colours[case.best], colours[case.genre]))
+axes.barh(ends.index, ends, color=np.where(ends > 0, colours[case.best], colours[rival]))
 axes.axvline(0, color="#222222", linewidth=0.8)
-axes.set_xlabel(f"push for {case.best} less push for {case.genre} (score)", parse_math=False)
+axes.set_xlabel(f"push for {case.best} less push for {rival} (score)", parse_math=False)
 # %% [markdown]
-# How far is the clip from other clips of its label? In standard deviations of the training, for the features of the picture:
+# How far is the clip from the other clips of that genre? In standard deviations of the training, for the features of the picture:
 
 # %%
 own = model.standardised(list(model.feature_names), rows[list(model.feature_names)]).mean(axis=0)
-kin = features[(features.genre == case.genre) & (features.segment >= 0) & (features.clip_id != case.name)]
+kin = features[(features.genre == rival) & (features.segment >= 0) & (features.clip_id != case.name)]
 others = model.standardised(list(model.feature_names), kin[list(model.feature_names)]).mean(axis=0)
-pd.DataFrame({"this clip": own, f"other {case.genre}": others}, index=model.feature_names).loc[ends.index].round(2)
+pd.DataFrame({"this clip": own, f"other {rival}": others}, index=model.feature_names).loc[ends.index].round(2)

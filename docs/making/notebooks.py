@@ -16,7 +16,6 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -46,8 +45,7 @@ def write(name: str) -> None:
 def run(name: str) -> None:
     """Executes the notebook in a kernel of its own. Raises CellExecutionError."""
     notebook = from_text(name)
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # a socket of this user, no port
-    client = NotebookClient(notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(FOLDER)}})
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}})
     try:
         client.execute()
     finally:
