@@ -68,8 +68,8 @@ def test_the_lock_holds_every_direct_dependency() -> None:
 def test_git_keeps_the_package_and_leaves_out_what_is_made() -> None:
     names = {str(file.relative_to(ROOT)) for file in kept()}
     assert "lib/classically_punk/errors.py" in names
-    ignored = git("check-ignore", ".venv/x", "demo/x", "gtzan/x", "dist/x", "spark-warehouse/x").split()
-    assert len(ignored) == 5
+    ignored = git("check-ignore", ".venv/x", "demo/x", "gtzan/x", "build/x", "dist/x", "spark-warehouse/x").split()
+    assert len(ignored) == 6
 
 
 def test_the_licence_is_the_one_that_is_declared() -> None:
