@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from tests.conftest import wav_file
 from tests.spark.conftest import Bench, make_corpus, music
 
-from classically_punk.app import answering
+from classically_punk.app import answering, nearest
 from classically_punk.app import classify as desk
+from classically_punk.app.answers import Wanted
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ConfigError
+from classically_punk.settings import Settings
+from classically_punk.spark import neighbours
 from classically_punk.spark.classify import PROTOCOL, classify_clips
 from classically_punk.spark.ingest import ingest_clips
-from classically_punk.spark.pipeline import train
+from classically_punk.spark.pipeline import train, training
+from classically_punk.spark.runs import Run
+from classically_punk.spark.tables import Warehouse
 
 UNHEARD = {"a": "hum", "b": "hiss", "c": "clicks", "d": "hum"}
 
@@ -71,6 +80,45 @@ def test_unlabelled_clips_are_answered_once_as_on_the_desk_and_in_sql(trained: B
     assert by_name["a"]["probabilities"] == pytest.approx(line.probabilities, abs=1e-9)
     assert (by_name["a"]["best"], by_name["a"]["reason"]) == (line.best, None)
     assert (by_name["junk"]["best"], by_name["junk"]["reason"]) == (None, "NOT_AUDIO")
+
+
+def test_the_training_clips_are_published_with_the_model_where_they_stand(trained: Bench, tmp_path: Path) -> None:
+    root = trained.settings.folder("warehouse.root")
+    model, settings = desk.load([f"--warehouse.root={root}"])
+    near = nearest.load(root, model)
+    assert near is not None
+    paths = sorted((tmp_path / "corpus").rglob("*.wav"))
+    assert sorted(near.names) == [path.name for path in paths]
+    with IsolatedDecoder(settings.limits, settings.features.whole_clip_s) as decoder:
+        for path in paths[::4]:
+            file = answering.Input(str(path), os.fsencode(path))
+            standing = answering.answer(file, model, decoder, Wanted(facts=True)).standing
+            assert standing is not None
+            at = near.names.index(path.name)
+            assert near.genres[at] == path.parent.name
+            np.testing.assert_allclose(near.standings[at], standing, rtol=1e-5, atol=1e-5)  # stored as float32
+            found = near.of(standing, most=1)
+            assert (found[0]["name"], found[0]["distance"]) == (path.name, pytest.approx(0, abs=1e-5))
+
+    def some(warehouse: Warehouse, settings: Settings, run: Run) -> None:
+        data = training(warehouse, settings)
+        pq.write_table(pq.read_table(io.BytesIO(neighbours.clips_of(data, model, most=4))), tmp_path / "some.parquet")
+
+    trained.run(some)
+    told = pq.read_table(tmp_path / "some.parquet").to_pydict()
+    ids = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    assert told["clip_id"] == ids[:4]
+    vectors = [near.standings[near.names.index(name)] for name in told["name"]]
+    np.testing.assert_array_equal(np.asarray(told["vector"], dtype=np.float32), vectors)
+
+    # a list that was lost comes back with the next run; with nothing lost, nothing is written
+    pointer, (place,) = root / "published/current.json", (root / "published").glob("*.clips.parquet")
+    was = (pointer.read_bytes(), pointer.stat().st_ino)
+    trained.run(train)
+    assert (pointer.read_bytes(), pointer.stat().st_ino) == was
+    place.write_bytes(b"other")
+    trained.run(train)
+    assert nearest.load(root, model) is not None
 
 
 def test_without_a_published_model_it_says_what_to_run(bench: Callable[..., Bench], tmp_path: Path) -> None:
