@@ -47,6 +47,7 @@ class Corpus(Section):
     root: str = Field("", description="folder of audio files, genre/track.ext")
     manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
     labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
+    feedback: bool = Field(False, description="train also on clips that people sent to punk serve and labelled")
 
 
 class Warehouse(Section):
