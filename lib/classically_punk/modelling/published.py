@@ -30,6 +30,7 @@ READABLE = (1, 2)
 """Version 1 had no `transform`: its models took their features as they are."""
 FOLDER = "published"
 CURRENT = "current.json"
+CLIPS_ENDING = ".clips.parquet"
 CLIPS_FILE, CLIPS_SHA256 = "clips_file", "clips_sha256"
 """Keys of `current.json` that name the training clips, where they were published."""
 
@@ -270,10 +271,10 @@ def publish(root: Path, model: PublishedModel, clips: bytes | None = None) -> Pa
     """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    target, digest = _placed(folder, model.model_id, "json", model.to_json().encode())
+    target, digest = _placed(folder, model.model_id, ".json", model.to_json().encode())
     current = {"model_id": model.model_id, "file": target.name, "sha256": digest}
     if clips is not None:
-        beside, digest = _placed(folder, model.model_id, "clips.parquet", clips)
+        beside, digest = _placed(folder, model.model_id, CLIPS_ENDING, clips)
         current |= {CLIPS_FILE: beside.name, CLIPS_SHA256: digest}
     atomic.replace(folder / CURRENT, (json.dumps(current, indent=1) + "\n").encode())
     return target
@@ -299,10 +300,10 @@ def load_current(root: Path) -> PublishedModel:
 def _placed(folder: Path, model_id: str, ending: str, content: bytes) -> tuple[Path, str]:
     """Writes a file of a model -> where it is, and its SHA-256."""
     digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"{model_id}.{ending}"
+    target = folder / f"{model_id}{ending}"
     if _in_force(target) not in (None, digest):
         # never other content under the name that is in force: until the pointer follows, no digest would fit it
-        target = folder / f"{model_id}.{digest[:12]}.{ending}"
+        target = folder / f"{model_id}.{digest[:12]}{ending}"
     atomic.replace(target, content)
     return target, digest
 

@@ -11,13 +11,20 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from classically_punk.modelling.arrays import ModelError
-from classically_punk.modelling.published import CLIPS_FILE, CLIPS_SHA256, CURRENT, FOLDER, PLAIN_NAME
+from classically_punk.modelling.published import (
+    CLIPS_ENDING,
+    CLIPS_FILE,
+    CLIPS_SHA256,
+    CURRENT,
+    FOLDER,
+    PLAIN_NAME,
+)
 
 MOST_CLIPS: Final = 10_000
 """Of more training clips those of the smallest clip_id are published: a hash, so a fair sample. 385 columns: 15 MB."""
@@ -57,12 +64,8 @@ def read(root: Path, model_id: str) -> bytes | None:
 
     Raises TrainingClipsError for a file that is missing, too large or not the one that `current.json` names.
     """
-    folder = root / FOLDER
-    try:
-        told = json.loads((folder / CURRENT).read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(told, dict) or told.get("model_id") != model_id or told.get(CLIPS_FILE) is None:
+    folder, told = root / FOLDER, _pointer(root)
+    if told.get("model_id") != model_id or told.get(CLIPS_FILE) is None:
         return None
     name, digest = told[CLIPS_FILE], told.get(CLIPS_SHA256)
     if not isinstance(name, str) or not PLAIN_NAME.fullmatch(name):
@@ -76,3 +79,22 @@ def read(root: Path, model_id: str) -> bytes | None:
     if hashlib.sha256(content).hexdigest() != digest:
         raise TrainingClipsError("is not the file that was published with the model")
     return content
+
+
+def superseded(root: Path) -> list[Path]:
+    """The lists under the warehouse folder that `current.json` does not name: nobody reads them again.
+
+    None where it names none: it may be damaged, and be mended by the next run.
+    """
+    named = _pointer(root).get(CLIPS_FILE)
+    return (
+        [] if named is None else sorted(file for file in (root / FOLDER).glob(f"*{CLIPS_ENDING}") if file.name != named)
+    )
+
+
+def _pointer(root: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((root / FOLDER / CURRENT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,14 @@ def test_another_list_under_the_id_in_force_gets_a_name_of_its_own(tmp_path: Pat
 def test_what_is_not_n_rows_of_numbers_is_never_written(ids: list[str], standings: Any) -> None:
     with pytest.raises(ModelError):
         training_clips.to_parquet(ids, ids, ids, standings)
+
+
+def test_only_the_list_in_force_is_kept(tmp_path: Path, two: Any) -> None:
+    old = write(tmp_path, two, [[1.0, 2.0]])
+    write(tmp_path, two, [[3.0, 4.0]])  # the same model, another list
+    other = write(tmp_path, replace(two, model_id="another"), [[5.0, 6.0]])
+    assert old in training_clips.superseded(tmp_path)
+    assert len(training_clips.superseded(tmp_path)) == 2
+    assert other not in training_clips.superseded(tmp_path)
+    (tmp_path / "published/current.json").write_text("{")
+    assert training_clips.superseded(tmp_path) == []
