@@ -38,14 +38,14 @@ from classically_punk.features import catalogue, warm
 from classically_punk.features.describe import describe_segments
 from classically_punk.genres import GTZAN
 from classically_punk.modelling import published
-from classically_punk.settings import Limits
+from classically_punk.settings import Limits, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 22_050
 PUNK = (sys.executable, "-P", "-m", "classically_punk.app.cli")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-PARTS = ("cold", "warm", "folder", "at_once", "hostile")
+PARTS = ("cold", "warm", "folder", "at_once", "hostile", "bulk")
 
 
 def song(seconds: float, seed: int) -> Any:
@@ -348,6 +348,49 @@ def hostile(warehouse: Path, count: int) -> dict[str, float]:
     }
 
 
+def bulk(folder: Path, count: int) -> dict[str, float]:
+    """Unlabelled 3 s clips by `classify_clips`: what answering takes beside describing, of a folder and of a quarter.
+
+    The share of the extraction rate is that of one run; the second, over what the larger folder has more of, is free of
+    the seconds that Spark plans for.
+    """
+    from local_session import local_session
+
+    from classically_punk.spark.classify import classify_clips
+    from classically_punk.spark.runs import Run
+    from classically_punk.spark.tables import Warehouse
+
+    spark = local_session("bench")
+    seconds: list[tuple[int, float, float]] = []
+    for number in (10, count // 4, count):  # the first one starts workers
+        corpus, root = folder / f"clips-{number}", folder / f"warehouse-{number}"
+        for at in range(number):
+            write(corpus / f"{at:05d}.wav", song(3, 1_000_000 + at))
+        published.publish(root, model_of_chance())
+        spark.sql("DROP SCHEMA IF EXISTS punk CASCADE")
+        places = {"corpus": {"root": str(corpus), "labels": "none"}, "warehouse": {"root": str(root)}}
+        settings = Settings.load(None, places)
+        run = Run("bench", settings)
+        warehouse = Warehouse(spark, root).open(run.run_id)
+        run.record(warehouse, "running")
+        classify_clips(warehouse, settings, run)
+        assert run.counts["classified"] == number
+        seconds.append((number, run.seconds["describe"], run.seconds["classify"]))
+    spark.stop()
+    _, (few, few_describe, few_answer), (many, describe, answer) = seconds
+    return {
+        "bulk_clips": many,
+        "bulk_describe_s": describe,
+        "bulk_answer_s": answer,
+        "bulk_share_of_extraction": describe / (describe + answer),
+        "bulk_share_of_extraction_per_clip": (describe - few_describe)
+        / (describe - few_describe + max(0.0, answer - few_answer)),
+        "bulk_quarter_describe_s": few_describe,
+        "bulk_quarter_answer_s": few_answer,
+        "bulk_quarter_clips": few,
+    }
+
+
 def wav(samples: Any) -> bytes:
     target = io.BytesIO()
     soundfile.write(target, samples, RATE, format="WAV")
@@ -385,6 +428,7 @@ def main() -> int:
             "folder": lambda: folder_share(folder / "folder", 1000 // tenth, max(1, 9 // tenth)),
             "at_once": lambda: at_once(warehouse, max(1, 10 // tenth)),
             "hostile": lambda: hostile(warehouse, 10_000 // tenth),
+            "bulk": lambda: bulk(folder / "bulk", 2000 // tenth),
         }
         for part in parts:
             figures |= work[part]()
