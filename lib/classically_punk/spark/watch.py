@@ -46,7 +46,8 @@ def rounds(root: Path, settings: Settings, one_round: Round, alive: Callable[[],
     """
     how, status, behind, before, restless, begun = settings.run, 0, "", "", 0, 0
     until = time.monotonic() + (how.watch_for_s or math.inf)
-    say(f"watching {settings.corpus.root}: a look every {how.watch_every_s:g} s; SIGTERM ends it after the round")
+    ending = f"SIGTERM to process {os.getpid()} ends it after a round"  # spark-submit itself would take Spark along
+    say(f"watching {settings.corpus.root}: a look every {how.watch_every_s:g} s; {ending}")
     with _told_to_stop() as stop:
         while not stop.is_set() and alive():
             now = look(root, settings)
