@@ -8,7 +8,7 @@ import unicodedata
 from classically_punk.reporting.findings import MetricRow
 
 MINUS = "\N{MINUS SIGN}"
-SHARES = frozenset({"accuracy", "control_accuracy", "precision", "recall", "f1", "ece", "coverage"})
+SHARES = frozenset({"accuracy", "control_accuracy", "precision", "recall", "f1", "ece", "coverage", "psi_beyond"})
 """Metrics that are shares of one and are told in per cent; all others are told as plain numbers."""
 
 _HIDDEN = frozenset({"Cc", "Cs", "Cf", "Co", "Cn", "Zl", "Zp"})
