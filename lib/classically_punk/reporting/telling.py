@@ -10,6 +10,18 @@ import numpy as np
 from classically_punk.reporting.findings import FeatureSummary
 
 FAMILIES: tuple[str, ...] = ("tempo", "pitch", "timbre", "loudness")
+HEARD: tuple[str, ...] = (
+    "tempo_bpm",
+    "tempo_onset_pulse",
+    "pitch_class12_share",
+    "pitch_interval5_correlation",
+    "pitch_chroma_mean",
+    "timbre_centroid_mean",
+    "timbre_flatness_mean",
+    "loudness_integrated_lufs",
+    "loudness_level_dev",
+)
+"""What a listener would ask for, in units of its own; it stands first in its family, whatever separates best."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,10 @@ class Column:
 
 
 def by_family(rows: Sequence[FeatureSummary]) -> dict[str, list[Column]]:
-    """Columns of each family, the most telling first; families in their usual order, unknown ones behind."""
+    """Columns of each family: what listeners ask for (`HEARD`), then the most telling first; families in usual order.
+
+    Unknown families stand behind.
+    """
     found: dict[str, list[FeatureSummary]] = {}
     for row in rows:
         found.setdefault(row.column, []).append(row)
@@ -62,6 +77,10 @@ def by_family(rows: Sequence[FeatureSummary]) -> dict[str, list[Column]]:
         families.setdefault(first.family, []).append(Column(name, first.unit, first.meaning, first.family, ordered))
     place = {family: at for at, family in enumerate(FAMILIES)}
     return {
-        family: sorted(families[family], key=lambda column: -column.separation)
+        family: sorted(families[family], key=lambda column: (_asked_for(column.name), -column.separation))
         for family in sorted(families, key=lambda family: (place.get(family, len(place)), family))
     }
+
+
+def _asked_for(name: str) -> int:
+    return HEARD.index(name) if name in HEARD else len(HEARD)

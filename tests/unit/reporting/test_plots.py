@@ -12,10 +12,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from classically_punk.features import catalogue
 from classically_punk.reporting import plots
 from classically_punk.reporting.findings import Findings
 from classically_punk.reporting.palette import MUTED, palette
-from classically_punk.reporting.telling import by_family
+from classically_punk.reporting.telling import HEARD, by_family
 
 Make = Callable[..., Findings]
 
@@ -32,11 +33,20 @@ def test_each_panel_of_a_family_has_its_unit_and_one_box_per_genre(make_findings
         np.testing.assert_allclose(drawn, [(row.p25, row.p75) for row in column.by_genre])
 
 
-def test_columns_of_a_family_are_ordered_by_between_over_within_variance(make_findings: Make) -> None:
+def test_every_column_that_listeners_ask_for_is_in_the_catalogue() -> None:
+    assert set(HEARD) <= {column.name for column in catalogue.columns("punk")}
+
+
+def test_what_listeners_ask_for_stands_first_and_then_what_differs_most_between_over_within_variance(
+    make_findings: Make,
+) -> None:
     findings = make_findings()
     for columns in by_family(findings.features).values():
         ratios = []
         for column in columns:
+            if column.name in HEARD:
+                assert not ratios
+                continue
             rows = [row for row in findings.features if row.column == column.name]
             ratios.append(np.var([row.mean for row in rows]) / np.mean(np.square([row.sd for row in rows])))
         assert ratios == sorted(ratios, reverse=True)
