@@ -3,7 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const MINUS = "\u2212";
 
-// Standard deviations within which two clips are one: other coding of the same sound moves it less.
+// Standard deviations within which two clips are one recording: numbers that differ by rounding alone.
 const SAME = 0.005;
 
 const HIDDEN = /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
