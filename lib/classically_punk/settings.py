@@ -64,6 +64,7 @@ class Reports(Section):
     """Where report, slides, metrics and plots are written."""
 
     root: str = Field("", description="folder of report.html, slides.pptx, metrics.json and plots/")
+    pdf: bool = Field(True, description="slides.pdf too, where LibreOffice is installed")
 
 
 class Features(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from classically_punk import reporting
+from classically_punk.reporting import office
 from classically_punk.settings import Settings
 from classically_punk.spark import copies, vectors
 from classically_punk.spark.altered import alter_clips
@@ -41,8 +42,11 @@ def report(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     with run.stage("report"):
         folder = settings.folder("reports.root")
         reporting.write_report(collect_findings(warehouse, settings, run), folder)
+        problem = office.write_pdf(folder / "slides.pptx", folder / "slides.pdf") if settings.reports.pdf else None
     say(f"report: {folder / 'report.html'}")
     say(f"slides: {folder / 'slides.pptx'}")
+    if settings.reports.pdf:
+        say(f"slides as PDF: {problem or folder / 'slides.pdf'}")
 
 
 def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
