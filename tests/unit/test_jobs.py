@@ -42,7 +42,7 @@ def refused(name: str, words: list[str], capfd: pytest.CaptureFixture[str]) -> s
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_key_is_named_with_those_there_are(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused(name, ["--config", str(ROOT / "conf/local.toml"), "--corpus.rot=x"], capfd)
-    assert "command line: corpus.rot: unknown key; expected one of corpus.labels" in line
+    assert "command line: corpus.rot: unknown key; expected one of corpus.feedback, corpus.labels" in line
 
 
 @pytest.mark.parametrize("name", NAMES)
