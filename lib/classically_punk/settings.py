@@ -78,10 +78,12 @@ class Model(Section):
     """What is fitted."""
 
     feature_set: Literal["classic57", "punk"] = Field("punk", description="columns the model sees")
-    decision: Literal["argmax", "score-space"] = Field("argmax", description="how scores become a genre")
+    decision: Literal["argmax", "score-space", "auto"] = Field(
+        "auto", description="how scores become a genre; auto: score-space where genres are of unequal size, else argmax"
+    )
     threshold: float = Field(0.0, ge=0, le=1, description="below this confidence the answer is not sure; 0 = never")
     regularisation: Literal["none", "auto"] | Annotated[float, Field(ge=0)] = Field(
-        0.3, description="lambda, the same for every genre; auto = by inner folds of the training clips"
+        1.0, description="lambda, the same for every genre; auto = by inner folds of the training clips"
     )
     transform: Literal["none", "log_variance", "squares", "fourier"] = Field(
         "none", description="what is done to features before the fit"
@@ -95,7 +97,7 @@ class Model(Section):
     fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
     altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
     altered_sample: int = Field(100, ge=1, le=100_000, description="clips that are altered, at most")
-    altered_strength: float = Field(3.0, ge=0, le=1000, description="share of lambda on what alterations change")
+    altered_strength: float = Field(5.0, ge=0, le=1000, description="share of lambda on what alterations change")
 
     @property
     def ridge(self) -> float | None:
