@@ -47,6 +47,7 @@ class Corpus(Section):
     root: str = Field("", description="folder of audio files, genre/track.ext")
     manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
     labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
+    feedback: bool = Field(False, description="train also on clips that people sent to punk serve and labelled")
 
 
 class Warehouse(Section):
@@ -178,6 +179,9 @@ class Run(Section):
     """How a run behaves."""
 
     files_per_task: int = Field(8, ge=1, le=10_000, description="files a Spark task opens: small shows progress sooner")
+    watch: bool = Field(False, description="ingest_clips, classify_clips: look at corpus.root again and again")
+    watch_every_s: float = Field(10.0, ge=0.1, le=86_400, description="time between two looks [s]")
+    watch_for_s: float = Field(0.0, ge=0, description="begin no round after so long; 0 = until it is told to end [s]")
 
 
 class Settings(BaseSettings):

@@ -27,6 +27,9 @@ PROTOCOL_ORDER: tuple[str, ...] = (
 )
 """Protocols from the strictest to the kindest; the verdict is told under the first one that was evaluated."""
 
+SENT = "feedback"
+"""Protocol of `metrics` rows about clips that people sent; their labels are told by nobody known."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -66,6 +69,15 @@ class NearDuplicate:
 
     name: str
     first: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What people sent to the server and labelled: clips by label, lines nobody can use, whether it is trained on."""
+
+    labels: Mapping[str, int]
+    bad_lines: int = 0
+    trained_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,7 @@ class Findings:
     decoder: str = ""
     rejects: Sequence[RejectCount] = ()
     near_duplicates: Sequence[NearDuplicate] = ()
+    sent: Sent | None = None
     genres: Sequence[GenreCount] = ()
     features: Sequence[FeatureSummary] = ()
     exhibits: Sequence[Exhibit] = ()
@@ -200,6 +213,14 @@ class Findings:
         present = {row.protocol for row in self.metrics if row.metric == "accuracy" and row.condition is None}
         known = [name for name in PROTOCOL_ORDER if name in present]
         return known + sorted(present - set(known))
+
+    @property
+    def drift(self) -> list[tuple[str, MetricRow, MetricRow | None]]:
+        """Family, its stability index and the share of its columns beyond chance; what moved most comes first."""
+        rows = {(row.condition, row.metric): row for row in self.metrics if row.protocol == SENT}
+        moved = [row for (_, metric), row in rows.items() if metric == "psi" and row.condition]
+        moved.sort(key=lambda row: (-(row.value or 0.0), row.condition))
+        return [(str(row.condition).partition(":")[2], row, rows.get((row.condition, "psi_beyond"))) for row in moved]
 
     def find(
         self, protocol: str, metric: str, genre: str | None = None, condition: str | None = None

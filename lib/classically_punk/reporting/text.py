@@ -20,6 +20,7 @@ SHARES = frozenset(
         "ece_plain_floor",
         "f1",
         "precision",
+        "psi_beyond",
         "recall",
         "same_artist_price",
         "worst_recall",

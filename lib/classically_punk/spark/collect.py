@@ -11,9 +11,11 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError, redacted
 from classically_punk.features import catalogue
+from classically_punk.features.feedback import place as feedback_place
 from classically_punk.modelling import published
 from classically_punk.reporting.examined import AudioKind, Costs, WarningCount
 from classically_punk.reporting.findings import (
+    SENT,
     Counts,
     Exhibit,
     FeatureSummary,
@@ -24,10 +26,12 @@ from classically_punk.reporting.findings import (
     NearDuplicate,
     Protocol,
     RejectCount,
+    Sent,
     describe_protocol,
 )
 from classically_punk.settings import Settings
 from classically_punk.spark import examine, exhibits, schemas
+from classically_punk.spark.feedback import STAGE
 from classically_punk.spark.present import present_clips
 from classically_punk.spark.runs import Run, versions
 from classically_punk.spark.tables import Warehouse
@@ -41,7 +45,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
 
     Raises ConfigError where nothing has been read yet.
     """
-    clips = present_clips(warehouse).persist()
+    clips = present_clips(warehouse, feedback=settings.corpus.feedback).persist()
     if clips.isEmpty():
         raise ConfigError("warehouse.root", "no clips yet: run ingest_clips or import_features first")
     model = _model(warehouse)
@@ -57,6 +61,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
         decoder="; ".join(sorted(r["decoder"] for r in clips.select("decoder").distinct().collect() if r["decoder"])),
         rejects=_rejects(warehouse),
         near_duplicates=_near_duplicates(clips),
+        sent=_sent(warehouse, settings),
         genres=_genres(clips),
         features=_summaries(warehouse, clips),
         exhibits=shown,
@@ -137,6 +142,15 @@ def _near_duplicates(clips: DataFrame) -> list[NearDuplicate]:
     pairs = clips.select("path", "near_duplicate_of").join(firsts, "near_duplicate_of").orderBy("path")
     found = pairs.limit(EXAMPLES).collect()
     return [NearDuplicate(PurePosixPath(row["path"]).name, PurePosixPath(row["first"]).name) for row in found]
+
+
+def _sent(warehouse: Warehouse, settings: Settings) -> Sent | None:
+    """What people sent; None where the server has kept nothing."""
+    if not feedback_place(warehouse.root).parent.is_dir():
+        return None
+    labels = warehouse.read("clips").where(F.col("decoder") == STAGE).groupBy("genre").count().collect()
+    bad = warehouse.read("rejects").where(F.col("stage") == STAGE).count()
+    return Sent({row["genre"]: row["count"] for row in labels}, bad, settings.corpus.feedback)
 
 
 def _genres(clips: DataFrame) -> list[GenreCount]:
@@ -221,7 +235,7 @@ def _model(warehouse: Warehouse) -> ModelSummary | None:
 
 
 def _metrics(warehouse: Warehouse, model_id: str) -> list[MetricRow]:
-    """The newest measurement of the model under each protocol and condition."""
+    """The newest measurement of the model under each protocol and condition, drift included."""
     mine = warehouse.read("metrics").where(F.col("model_id") == model_id)
     rows = [row.asDict() for row in mine.collect()]
     newest: dict[tuple[str, str | None], tuple[str, str]] = {}
@@ -238,7 +252,7 @@ def _metrics(warehouse: Warehouse, model_id: str) -> list[MetricRow]:
 def _protocols(metrics: list[MetricRow], settings: Settings, clips: DataFrame) -> list[Protocol]:
     grouped = clips.where("group_id IS NOT NULL").limit(1).count() > 0
     told = []
-    for name in sorted({row.protocol for row in metrics}):
+    for name in sorted({row.protocol for row in metrics} - {SENT}):
         folded = name in ("group-folds", "random-folds")
         caveat = None
         if name == "group-folds" and not grouped:

@@ -8,6 +8,7 @@ from classically_punk.settings import Settings
 from classically_punk.spark import copies, vectors
 from classically_punk.spark.altered import alter_clips
 from classically_punk.spark.collect import collect_findings
+from classically_punk.spark.drift import measure_drift
 from classically_punk.spark.evaluation import evaluate_genres
 from classically_punk.spark.fill_in import extract_features
 from classically_punk.spark.genre_models import model_id, train_genres
@@ -31,7 +32,9 @@ def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 def evaluate(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Judges the model of the labelled clips under the configured protocols."""
     data = training(warehouse, settings)
-    evaluate_genres(warehouse, settings, run, data, model_id(data, settings))
+    name = model_id(data, settings)
+    evaluate_genres(warehouse, settings, run, data, name)
+    measure_drift(warehouse, settings, run, data, name)
 
 
 def report(warehouse: Warehouse, settings: Settings, run: Run) -> None:
@@ -55,5 +58,6 @@ def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         data = training(warehouse, settings)
     name = train_genres(warehouse, settings, run, data)
     evaluate_genres(warehouse, settings, run, data, name)
+    measure_drift(warehouse, settings, run, data, name)
     data.unpersist()
     report(warehouse, settings, run)
