@@ -15,6 +15,7 @@ from classically_punk.settings import Settings, help_text
 from classically_punk.spark import functions
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
+from classically_punk.spark.remedies import check_clock, remedy
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
@@ -35,6 +36,7 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -
         for check in checks:
             check(settings)
         root = settings.writable_folder("warehouse.root")
+        check_clock(root)
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
@@ -45,6 +47,19 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -
     except ConfigError as error:
         say(f"error: {error}")
         return USAGE
+    except Exception as error:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Says what helps, in one line, where that is known; else everything there is to say."""
+    line = remedy(error)
+    if line is not None:
+        say(f"error: {line}")
+        return UNEXPECTED
+    for text in traceback.format_exc().rstrip().split("\n"):
+        print(visible(redacted(text)), file=sys.stderr)
+    return UNEXPECTED
 
 
 def _in_session(root: Path, settings: Settings, run: Run, work: Work, lock: WarehouseLock) -> int:
@@ -53,13 +68,6 @@ def _in_session(root: Path, settings: Settings, run: Run, work: Work, lock: Ware
     try:
         lock.hold_in_engine(spark)
         return _recorded(warehouse.open(run.run_id), settings, run, work)
-    except ConfigError as error:
-        say(f"error: {error}")
-        return USAGE
-    except Exception:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
-        for line in traceback.format_exc().rstrip().split("\n"):
-            print(visible(redacted(line)), file=sys.stderr)
-        return UNEXPECTED
     finally:
         spark.stop()
 
