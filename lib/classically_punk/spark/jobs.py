@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from classically_punk.errors import ConfigError, PunkError, redacted
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings, help_text
-from classically_punk.spark import functions
+from classically_punk.spark import dry_run, functions
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
 from classically_punk.spark.remedies import check_clock, remedy
@@ -35,6 +35,8 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -
         settings = Settings.from_command_line(words)
         for check in checks:
             check(settings)
+        if settings.run.dry_run:
+            return dry_run.tell(name, settings, session)
         root = settings.writable_folder("warehouse.root")
         check_clock(root)
     except PunkError as error:
