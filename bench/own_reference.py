@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import librosa
@@ -65,7 +64,7 @@ def own(y: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
     return {
         "timbre_cepstrum": pairs(coefficients),
         "timbre_cepstrum_steps": np.log(np.diff(coefficients, axis=1).std(axis=1) + 1e-3),
-        "timbre_motion": motion(np.log(broad.astype(np.float64) + 1e-4)),
+        "timbre_motion": motion(broad),
         "timbre_contrast": pairs(contrast(magnitude)),
         "timbre_outline": pairs(np.log2(np.array(outline) / 30 + 1)),
         "timbre_flatness": pairs(10 * np.log10(np.exp(np.log(inner + 1e-6).mean(0)) / (inner.mean(0) + 1e-6))),
@@ -75,29 +74,15 @@ def own(y: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         "loudness_level": np.array([level.std()]),
         "pitch_classes": np.concatenate((np.sort(chroma) / max(chroma.sum(), 1e-9), turned[1:] / (turned[0] + 1e-9))),
         "tempo_onsets": onsets(fine),
-        "tempo_modulation": modulation(
-            np.log(broad.astype(np.float64).reshape(6, 2, -1).mean(axis=1) + 1e-4),
-            (0.5, 1.5, 3, 6, 12, 21.6),
-            range(6),
-            1e-3,
-        ),
-        "timbre_ripples": modulation(coefficients, (0.3, 1, 2, 4, 8, 16, 21.6), [0, 1, 2, 4, 7, 12], 1e-2),
-        "timbre_cepstrum_motion": motion(coefficients[:12]),
-        "timbre_fast_motion": motion(fast(y)),
+        "tempo_modulation": modulation(broad),
     }
 
 
-def motion(levels: NDArray[np.floating]) -> NDArray[np.float64]:
+def motion(broad: NDArray[np.floating]) -> NDArray[np.float64]:
     """Upper triangle of ln(covariance of steps + 0.01)."""
-    covariance = np.cov(np.diff(levels, axis=1), bias=True) + 0.01 * np.eye(len(levels))
-    return np.asarray(np.real(scipy.linalg.logm(covariance))[np.triu_indices(len(levels))])
-
-
-def fast(y: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Levels of 8 mel bands in frames of 512, as loud as in frames of 2048."""
-    power = 4 * np.abs(librosa.stft(y, n_fft=512, hop_length=128, pad_mode="reflect")).astype(np.float64) ** 2
-    bands = librosa.feature.melspectrogram(S=power, sr=RATE, n_fft=512, n_mels=8, fmin=30, fmax=9000)
-    return np.asarray(np.log(bands + 1e-4))
+    steps = np.diff(np.log(broad.astype(np.float64) + 1e-4), axis=1)
+    logarithm = scipy.linalg.logm(np.cov(steps, bias=True) + 0.01 * np.eye(12))
+    return np.asarray(np.real(logarithm)[np.triu_indices(12)])
 
 
 def contrast(magnitude: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -137,19 +122,15 @@ def onsets(fine: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.array([mean, deviation, logs.mean(), logs.std(), pulse, np.mean(rise > 2 * rise.mean())])
 
 
-def modulation(
-    levels: NDArray[np.floating], edges_hz: Sequence[float], firsts: Sequence[int], least: float
-) -> NDArray[np.float64]:
-    """ln of the mean periodogram (Welch) of groups of curves, each by its first one, in ranges of rate."""
+def modulation(broad: NDArray[np.floating]) -> NDArray[np.float64]:
+    """ln of the mean periodogram (Welch) of six levels, in five ranges of rate."""
+    levels = np.log(broad.astype(np.float64).reshape(6, 2, -1).mean(axis=1) + 1e-4)
     size = min(128, levels.shape[1])
     rates, density = scipy.signal.welch(
         levels, fs=RATE / 512, window="hann", nperseg=size, noverlap=max(0, size - 64), nfft=128, detrend="constant"
     )
+    edges = [0.5, 1.5, 3, 6, 12, 21.6]
     density = density * (RATE / 512)
     density[:, 1:-1] /= 2  # one-sided
-    sizes = np.diff([*firsts, len(levels)])
-    values = []
-    for low, high in pairwise(edges_hz):
-        power = density[:, (rates >= low) & (rates < high)].mean(axis=1)
-        values.append(np.log(np.add.reduceat(power, firsts) / sizes + least))
+    values = [np.log(density[:, (rates >= low) & (rates < high)].mean(axis=1) + 1e-3) for low, high in pairwise(edges)]
     return np.concatenate(values)

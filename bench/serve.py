@@ -37,15 +37,15 @@ from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.features import catalogue, warm
 from classically_punk.features.describe import describe_segments
 from classically_punk.genres import GTZAN
-from classically_punk.modelling import published
-from classically_punk.settings import Limits
+from classically_punk.modelling import published, training_clips
+from classically_punk.settings import Limits, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 22_050
 PUNK = (sys.executable, "-P", "-m", "classically_punk.app.cli")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-PARTS = ("cold", "warm", "folder", "at_once", "hostile")
+PARTS = ("cold", "warm", "folder", "at_once", "hostile", "bulk")
 
 
 def song(seconds: float, seed: int) -> Any:
@@ -87,6 +87,13 @@ def model_of_chance() -> published.PublishedModel:
         published_at="2000-01-01T00:00:00+00:00",
         run_id="bench",
     )
+
+
+def clips_of_chance() -> bytes:
+    """As many training clips as are ever published, for answers to find the nearest among."""
+    ids = [f"{at:064x}" for at in range(training_clips.MOST_CLIPS)]
+    standings = np.random.default_rng(1).standard_normal((len(ids), len(catalogue.columns("punk"))), np.float32)
+    return training_clips.to_parquet(ids, [f"{one[-5:]}.wav" for one in ids], ["jazz"] * len(ids), standings)
 
 
 def tree(process: int) -> list[int]:
@@ -139,6 +146,11 @@ class Server:
         if said.will_close:
             connection.close()
         return said.status, told
+
+    def hang_up(self) -> None:
+        """Ends this thread's connection: the server itself would end one that idles for some seconds."""
+        if getattr(self._local, "connection", None) is not None:
+            self._local.connection.close()
 
     def end(self) -> None:
         self.process.terminate()
@@ -251,7 +263,7 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
     paths = [os.fsencode(write(folder / f"{at:04d}.wav", song(3, at))) for at in range(count)]
     files = [Input(os.fsdecode(path), path) for path in paths]
     model = model_of_chance()
-    alone, side_by_side, pooled = [], [], []
+    alone, side_by_side, pooled, cheaper = [], [], [], []
     warm.read_only_cache()
     with (
         bare_processes(folder, 1) as one,
@@ -259,13 +271,24 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
         Pool(Limits(), 600.0, cores()) as pool,
         Path(os.devnull).open("w") as nowhere,
     ):
-        list(pool.answers(files[: 20 * cores()], model))
-        for _ in range(rounds):
-            alone.append(one())
+
+        def answered() -> float:
             start = time.perf_counter()
             for told in pool.answers(files, model):
                 print(as_object(told), file=nowhere, flush=True)
-            pooled.append(count / (time.perf_counter() - start))
+            return count / (time.perf_counter() - start)
+
+        def spent(work: Callable[[], float]) -> tuple[float, float]:
+            before = cpu_s(tree(os.getpid()))  # whoever does not work meanwhile waits
+            rate = work()
+            return rate, cpu_s(tree(os.getpid())) - before
+
+        list(pool.answers(files[: 20 * cores()], model))
+        for _ in range(rounds):
+            (rate, bare_cpu), (mine, my_cpu) = spent(one), spent(answered)
+            alone.append(rate)
+            pooled.append(mine)
+            cheaper.append(bare_cpu / my_cpu)
             side_by_side.append(all_cores())
     of_alone = [rate / (bare * cores()) for rate, bare in zip(pooled, alone, strict=True)]
     of_all = [rate / bare for rate, bare in zip(pooled, side_by_side, strict=True)]
@@ -276,6 +299,9 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
         "folder_share_of_bare_side_by_side": median(of_all),
         "folder_share_of_bare_side_by_side_low": min(of_all),
         "folder_share_of_bare_side_by_side_high": max(of_all),
+        "folder_share_of_bare_cpu": median(cheaper),
+        "folder_share_of_bare_cpu_low": min(cheaper),
+        "folder_share_of_bare_cpu_high": max(cheaper),
         "folder_clips_per_s": median(pooled),
     }
 
@@ -292,7 +318,9 @@ def at_once(warehouse: Path, rounds: int, together: int = 20) -> dict[str, float
             ready.wait()
             start = time.perf_counter()
             status, _ = server.post(content)
-            return status, time.perf_counter() - start
+            wall = time.perf_counter() - start
+            server.hang_up()
+            return status, wall
 
         for _ in range(rounds):
             for status, wall in threads.map(one, contents):
@@ -348,6 +376,49 @@ def hostile(warehouse: Path, count: int) -> dict[str, float]:
     }
 
 
+def bulk(folder: Path, count: int) -> dict[str, float]:
+    """Unlabelled 3 s clips by `classify_clips`: what answering takes beside describing, of a folder and of a quarter.
+
+    The share of the extraction rate is that of one run; the second, over what the larger folder has more of, is free of
+    the seconds that Spark plans for.
+    """
+    from local_session import local_session
+
+    from classically_punk.spark.classify import classify_clips
+    from classically_punk.spark.runs import Run
+    from classically_punk.spark.tables import Warehouse
+
+    spark = local_session("bench")
+    seconds: list[tuple[int, float, float]] = []
+    for number in (10, count // 4, count):  # the first one starts workers
+        corpus, root = folder / f"clips-{number}", folder / f"warehouse-{number}"
+        for at in range(number):
+            write(corpus / f"{at:05d}.wav", song(3, 1_000_000 + at))
+        published.publish(root, model_of_chance())
+        spark.sql("DROP SCHEMA IF EXISTS punk CASCADE")
+        places = {"corpus": {"root": str(corpus), "labels": "none"}, "warehouse": {"root": str(root)}}
+        settings = Settings.load(None, places)
+        run = Run("bench", settings)
+        warehouse = Warehouse(spark, root).open(run.run_id)
+        run.record(warehouse, "running")
+        classify_clips(warehouse, settings, run)
+        assert run.counts["classified"] == number
+        seconds.append((number, run.seconds["describe"], run.seconds["classify"]))
+    spark.stop()
+    _, (few, few_describe, few_answer), (many, describe, answer) = seconds
+    return {
+        "bulk_clips": many,
+        "bulk_describe_s": describe,
+        "bulk_answer_s": answer,
+        "bulk_share_of_extraction": describe / (describe + answer),
+        "bulk_share_of_extraction_per_clip": (describe - few_describe)
+        / (describe - few_describe + max(0.0, answer - few_answer)),
+        "bulk_quarter_describe_s": few_describe,
+        "bulk_quarter_answer_s": few_answer,
+        "bulk_quarter_clips": few,
+    }
+
+
 def wav(samples: Any) -> bytes:
     target = io.BytesIO()
     soundfile.write(target, samples, RATE, format="WAV")
@@ -377,7 +448,7 @@ def main() -> int:
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as made:
         folder, warehouse = Path(made), Path(made) / "warehouse"
-        published.publish(warehouse, model_of_chance())
+        published.publish(warehouse, model_of_chance(), clips_of_chance())
         same_as_alone(folder)
         work = {
             "cold": lambda: cold(warehouse, folder, max(3, 15 // tenth)),
@@ -385,6 +456,7 @@ def main() -> int:
             "folder": lambda: folder_share(folder / "folder", 1000 // tenth, max(1, 9 // tenth)),
             "at_once": lambda: at_once(warehouse, max(1, 10 // tenth)),
             "hostile": lambda: hostile(warehouse, 10_000 // tenth),
+            "bulk": lambda: bulk(folder / "bulk", 2000 // tenth),
         }
         for part in parts:
             figures |= work[part]()

@@ -10,7 +10,7 @@ from classically_punk.spark.jobs import run_job
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the job; the exit status is the return value."""
-    return run_job("classify_clips", argv, classify_clips, checks.unlabelled)
+    return run_job("classify_clips", argv, classify_clips, checks.unlabelled, watches=True)
 
 
 if __name__ == "__main__":

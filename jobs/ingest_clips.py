@@ -10,7 +10,7 @@ from classically_punk.spark.jobs import run_job
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the job; the exit status is the return value."""
-    return run_job("ingest_clips", argv, ingest_clips, checks.corpus)
+    return run_job("ingest_clips", argv, ingest_clips, checks.corpus, watches=True)
 
 
 if __name__ == "__main__":

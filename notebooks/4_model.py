@@ -31,9 +31,9 @@ import pandas as pd
 from deltalake import DeltaTable
 from IPython.display import Audio
 
-from classically_punk.app.explain import explain, told
 from classically_punk.audio.decode import SAMPLE_RATE_HZ, decode_file
 from classically_punk.modelling.published import load_current
+from classically_punk.reporting.explain import explain, told
 from classically_punk.reporting.palette import palette
 from classically_punk.settings import Settings
 

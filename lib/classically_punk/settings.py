@@ -47,6 +47,7 @@ class Corpus(Section):
     root: str = Field("", description="folder of audio files, genre/track.ext")
     manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
     labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
+    feedback: bool = Field(False, description="train also on clips that people sent to punk serve and labelled")
 
 
 class Warehouse(Section):
@@ -63,6 +64,7 @@ class Reports(Section):
     """Where report, slides, metrics and plots are written."""
 
     root: str = Field("", description="folder of report.html, slides.pptx, metrics.json and plots/")
+    pdf: bool = Field(True, description="slides.pdf too, where LibreOffice is installed")
 
 
 class Features(Section):
@@ -77,10 +79,12 @@ class Model(Section):
     """What is fitted."""
 
     feature_set: Literal["classic57", "punk"] = Field("punk", description="columns the model sees")
-    decision: Literal["argmax", "score-space"] = Field("argmax", description="how scores become a genre")
+    decision: Literal["argmax", "score-space", "auto"] = Field(
+        "auto", description="how scores become a genre; auto: score-space where genres are of unequal size, else argmax"
+    )
     threshold: float = Field(0.0, ge=0, le=1, description="below this confidence the answer is not sure; 0 = never")
     regularisation: Literal["none", "auto"] | Annotated[float, Field(ge=0)] = Field(
-        0.3, description="lambda, the same for every genre; auto = by inner folds of the training clips"
+        1.0, description="lambda, the same for every genre; auto = by inner folds of the training clips"
     )
     transform: Literal["none", "log_variance", "squares", "fourier"] = Field(
         "none", description="what is done to features before the fit"
@@ -94,7 +98,7 @@ class Model(Section):
     fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
     altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
     altered_sample: int = Field(100, ge=1, le=100_000, description="clips that are altered, at most")
-    altered_strength: float = Field(3.0, ge=0, le=1000, description="share of lambda on what alterations change")
+    altered_strength: float = Field(5.0, ge=0, le=1000, description="share of lambda on what alterations change")
 
     @property
     def ridge(self) -> float | None:
@@ -176,6 +180,9 @@ class Run(Section):
 
     dry_run: bool = Field(False, description="run_pipeline, ingest_clips: say what would be done, and do nothing")
     files_per_task: int = Field(8, ge=1, le=10_000, description="files a Spark task opens: small shows progress sooner")
+    watch: bool = Field(False, description="ingest_clips, classify_clips: look at corpus.root again and again")
+    watch_every_s: float = Field(10.0, ge=0.1, le=86_400, description="time between two looks [s]")
+    watch_for_s: float = Field(0.0, ge=0, description="begin no round after so long; 0 = until it is told to end [s]")
 
 
 class Settings(BaseSettings):

@@ -9,15 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.unit.app.conftest import model
 from tests.unit.app.test_evaluated import report
 
-from classically_punk.modelling import published
+from classically_punk.modelling import published, training_clips
 
 HOSTILE = '<img src=x onerror=alert(1)>\u202e"'
 """A genre that no page may take for more than a name."""
@@ -48,10 +45,8 @@ def warehouse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coefficients=((1.0,), (-1.0,), (0.0,)),
         decision=published.Decision(temperature=0.05, threshold=0.5),
     )
-    published.publish(folder, one)
-    rows = {"clip_id": ["a", "b"], "name": ["near.wav", HOSTILE], "genre": ["loud", "quiet"]}
-    vectors = {"vector": np.asarray([[0.35], [9.0]]).tolist()}
-    pq.write_table(pa.table(rows | vectors), folder / f"published/{one.model_id}.clips.parquet")
+    clips = training_clips.to_parquet(["a", "b"], ["near.wav", HOSTILE], ["loud", "quiet"], [[0.35], [9.0]])
+    published.publish(folder, one, clips)
     report(folder, counts={"synthetic": 80})
     return folder
 

@@ -75,7 +75,7 @@ def settings_for(root: Path, corpus: Path, /, **sections: dict[str, object]) -> 
     places: dict[str, dict[str, object]] = {
         "corpus": {"root": str(corpus)},
         "warehouse": {"root": str(root / "warehouse")},
-        "reports": {"root": str(root / "reports")},
+        "reports": {"root": str(root / "reports"), "pdf": False},
         "evaluation": {"folds": 3, "bootstrap_draws": 200},
         "model": {"altered_copies": 0},  # switched on where they are tested: they cost as much as the clips
     }

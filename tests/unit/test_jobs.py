@@ -62,6 +62,18 @@ def test_an_empty_corpus(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "no files below" in refused("run_pipeline", words, capfd)
 
 
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables"}))
+def test_only_who_reads_a_folder_watches_one(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    line = refused(name, [f"--warehouse.root={tmp_path}/wh", "--run.watch=true"], capfd)
+    assert "run.watch: " in line
+    assert "ingest_clips and classify_clips do" in line
+
+
+def test_what_is_watched_must_be_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    line = refused("classify_clips", [f"--warehouse.root={tmp_path}/wh", "--run.watch=true"], capfd)
+    assert "corpus.root: not set" in line
+
+
 def test_a_warehouse_that_cannot_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("in the way")
     line = refused("train_genres", [f"--warehouse.root={tmp_path}/file/wh"], capfd)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from classically_punk.app import explain
 from classically_punk.app.answers import LINE_ALONE, Line, Told, Wanted
 from classically_punk.audio.decode import Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ClipError, unforeseen
 from classically_punk.features import catalogue, describe
 from classically_punk.modelling.published import PublishedModel
+from classically_punk.reporting import explain
 
 LEADING = 5
 """Features of a family that an explanation in JSON tells, unless everything is wanted."""

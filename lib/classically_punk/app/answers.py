@@ -55,7 +55,8 @@ class Told:
 
     `heard` are tempo and loudness in words, `why` a few lines for a reader, `table` all of them, `explanation` the same
     as data. `clip` are the facts of a decoded clip, `features` its whole-clip values by name, `standing` where it
-    stands among the training clips, in standard deviations by column of the model; `picture` as of `pictures`.
+    stands among the training clips, in standard deviations by column of the model; `nearest` are those that stand
+    nearest, as of `nearest`; `picture` as of `pictures`.
     """
 
     line: Line
@@ -66,6 +67,7 @@ class Told:
     clip: dict[str, Any] | None = None
     features: dict[str, float] | None = None
     standing: list[float] | None = None
+    nearest: list[dict[str, Any]] | None = None
     picture: dict[str, Any] | None = None
 
     def as_json(self) -> str:
@@ -81,8 +83,8 @@ class Told:
 
 def as_object(told: Told) -> str:
     """The answer as one line of JSON, in ASCII: no name can break a terminal or an encoding."""
-    explained = {} if told.explanation is None else {"explanation": told.explanation}
-    return JSON.encode({**vars(told.line), **explained})
+    beside = {"explanation": told.explanation, "nearest": told.nearest}
+    return JSON.encode({**vars(told.line), **{name: value for name, value in beside.items() if value is not None}})
 
 
 def as_sentence(line: Line) -> str:
@@ -104,6 +106,9 @@ def as_paragraph(told: Told, top: int) -> list[str]:
     if told.heard:
         lines.append("  heard " + ", ".join(told.heard))
     lines += [f"  {shown(each)}" for each in (told.why or []) + (told.table or [])]
+    if told.nearest:
+        near = [f"{one['name']} ({one['genre']}, {one['distance']:.2f} sd)" for one in told.nearest]
+        lines.append(f"  nearest in training: {', '.join(near)}")
     return lines
 
 

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classically_punk.app.answering import Input, answer
 from classically_punk.app.answers import Told, Wanted, as_object, as_paragraph
@@ -17,7 +18,11 @@ from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ConfigError, PunkError, TooLargeError, UnforeseenError
 from classically_punk.features import catalogue, warm
 from classically_punk.modelling import published
+from classically_punk.modelling.training_clips import TrainingClipsError
 from classically_punk.settings import Settings
+
+if TYPE_CHECKING:
+    from classically_punk.app.nearest import Neighbours
 
 DEFAULT_CONFIG = Path("conf/local.toml")
 STANDARD_INPUT = b"-"
@@ -76,6 +81,21 @@ def load_from(root: Path, settings: Settings) -> published.PublishedModel:
     return model
 
 
+def neighbours_of(overrides: Sequence[str], model: published.PublishedModel) -> Neighbours | None:
+    """`[--config FILE] [--section.key=value …]` -> the training clips of the model there, if they were published.
+
+    A list that cannot be used is said on stderr: answers go without.
+    """
+    from classically_punk.app import nearest
+
+    root, _, _ = folders(overrides)
+    try:
+        return nearest.load(root, model)
+    except TrainingClipsError as error:
+        print(f"punk: the list of training clips {error}", file=sys.stderr)
+        return None
+
+
 def listed(paths: Sequence[bytes], settings: Settings) -> list[Input]:
     """Paths as given -> every file, in order; a folder's files by the bytes of their paths; `-` is standard input.
 
@@ -124,15 +144,23 @@ def tell(
     settings: Settings,
     asked: Asked,
     heard: Callable[[Input, Told], None] = lambda file, told: None,
+    neighbours: Neighbours | None = None,
 ) -> bool:
-    """Prints an answer for every file as soon as it is known and hands it to `heard`; whether all went as foreseen."""
+    """Prints an answer for every file as soon as it is known and hands it to `heard`; whether all went as foreseen.
+
+    With `neighbours` an answer names the nearest of them.
+    """
     one = len(files) == 1
     top = asked.top if asked.top is not None else TOP_OF_ONE if one else TOP_OF_MANY
-    wanted = Wanted(explain=asked.table or (one and not asked.as_json), table=asked.table)
+    explain = asked.table or (one and not asked.as_json)
+    wanted = Wanted(explain=explain, table=asked.table, facts=neighbours is not None)
     counter = Counter("files", len(files))
     foreseen = True
     with closing(answers(files, model, settings, wanted, asked.workers)) as given:  # whatever ends this, ends them
-        for number, (file, told) in enumerate(zip(files, given, strict=True), start=1):
+        for number, (file, answered) in enumerate(zip(files, given, strict=True), start=1):
+            told = answered
+            if neighbours is not None and told.standing is not None:
+                told = replace(told, nearest=neighbours.of(told.standing))
             print(as_object(told) if asked.as_json else "\n".join(as_paragraph(told, top)), flush=True)
             heard(file, told)
             foreseen = foreseen and told.line.reason != UnforeseenError.code

@@ -92,7 +92,9 @@ def _add_classify(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     classify.add_argument(
         "--top", type=_count, metavar="N", help="name the N likeliest genres (default: 3 of one file)"
     )
-    classify.add_argument("--explain", action="store_true", help="every feature: value, training mean, push")
+    classify.add_argument(
+        "--explain", action="store_true", help="every feature: value, training mean, push; nearest clips"
+    )
     classify.add_argument("--playlists", type=Path, metavar="FOLDER", help="also write a playlist per genre there")
     classify.add_argument("--workers", type=_count, metavar="N", help="processes (default: one a core for many files)")
     classify.add_argument("--config", metavar="FILE", help="a configuration in TOML")
@@ -168,12 +170,13 @@ def _classify(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     model, settings = classify.load(overrides)
     files = classify.listed([os.fsencode(path) for path in arguments.paths], settings)
     asked = classify.Asked(arguments.json, arguments.top, arguments.explain, arguments.workers)
+    near = classify.neighbours_of(overrides, model) if asked.table else None
     if arguments.playlists is None:
-        return DONE if classify.tell(files, model, settings, asked) else UNEXPECTED
+        return DONE if classify.tell(files, model, settings, asked, neighbours=near) else UNEXPECTED
     from classically_punk.app.playlists import Playlists
 
     playlists = Playlists(arguments.playlists, model.genres)
-    foreseen = classify.tell(files, model, settings, asked, playlists.take)
+    foreseen = classify.tell(files, model, settings, asked, playlists.take, near)
     told = ", ".join(f"{count} in {name}" for name, count in playlists.write().items() if count)
     print(f"punk: {shown(str(arguments.playlists))}: {shown(told) or 'nothing to list'}", file=sys.stderr)
     return DONE if foreseen else UNEXPECTED

@@ -12,6 +12,7 @@ from classically_punk.app.evaluated import Evaluated, evaluated
 from classically_punk.app.terminal import shown
 from classically_punk.errors import ConfigError
 from classically_punk.modelling.published import CURRENT, FOLDER, PublishedModel
+from classically_punk.modelling.training_clips import TrainingClipsError
 from classically_punk.settings import Settings
 
 Signature = tuple[int, int, int] | None
@@ -58,8 +59,8 @@ class Current:
         known = evaluated(model, self._reports)
         try:
             neighbours = nearest.load(self.root, model)
-        except nearest.NeighboursError as error:
-            print(f"punk: {model.model_id}.clips.parquet {error}", file=sys.stderr, flush=True)
+        except TrainingClipsError as error:
+            print(f"punk: the list of training clips {error}", file=sys.stderr, flush=True)
             return InForce(model, known, None, "The list of training clips cannot be used.")
         missing = "The names of the training clips were not published with this model."
         return InForce(model, known, neighbours, None if neighbours is not None else missing)

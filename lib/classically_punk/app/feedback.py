@@ -1,7 +1,6 @@
 """What people say that a clip is: one line of JSON each, in a file that only grows. Never the audio.
 
-`warehouse.root/feedback/feedback.jsonl`. A line has `schema_version`, `clip_id`, `audio_sha256`, `duration_s`,
-`feature_set`, `features` (whole-clip values by name), `label`, `model_id`, `source` (`page`, `api`), `time` (UTC).
+The line is that of `features.feedback`; `ingest_clips` takes it in.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-SCHEMA_VERSION: Final = 1
-FOLDER, FILE = "feedback", "feedback.jsonl"
+from classically_punk.features.feedback import SCHEMA_VERSION, place
+
 REMEMBERED: Final = 512
 """Answers of late that can still be corrected."""
 LONGEST_LABEL: Final = 40
@@ -90,10 +89,10 @@ def append(root: Path, line: bytes) -> None:
 
     Processes take turns by a lock; what a full disk cut off is taken back, and a torn end of an earlier time closed.
     """
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    path = place(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(folder / FILE, flags, 0o600)
+    descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classically_punk.app.terminal import shown
-from classically_punk.modelling.published import CURRENT, FOLDER, PublishedModel
+from classically_punk.modelling import training_clips
+from classically_punk.modelling.published import PublishedModel
+from classically_punk.modelling.training_clips import TrainingClipsError
 
 SHOWN: Final = 5
-MOST_BYTES: Final = 512 << 20
-
-
-class NeighboursError(Exception):
-    """The list of training clips cannot be used; says why, without a path."""
+CANDIDATES: Final = 8
+"""How many times as many as are told have their distance measured exactly."""
 
 
 @dataclass(frozen=True)
@@ -33,55 +31,46 @@ class Neighbours:
     def of(self, standing: ArrayLike, most: int = SHOWN) -> list[dict[str, Any]]:
         """A clip's standing (k,) -> the nearest, each with `name`, `genre`, `distance` (standard deviations by root
         mean square over features)."""
-        gaps = self.standings - np.asarray(standing, dtype=np.float32)
-        distances = np.sqrt(np.einsum("nk,nk->n", gaps, gaps, dtype=np.float64) / max(1, gaps.shape[1]))
-        nearest = np.argsort(distances, kind="stable")[:most]
-        return [{"name": self.names[at], "genre": self.genres[at], "distance": float(distances[at])} for at in nearest]
+        here = np.asarray(standing, dtype=np.float32)
+        # |a - b|² = |a|² - 2ab + |b|²: one pass over the table and no copy of it, but blunt where clips are very near
+        blunt = self._squares - 2 * (self.standings @ here)
+        some = min(CANDIDATES * most, blunt.size)
+        near = np.sort(np.argpartition(blunt, some - 1)[:some]) if some else np.arange(0)
+        gaps = self.standings[near].astype(np.float64) - here
+        distances = np.sqrt(np.einsum("nk,nk->n", gaps, gaps) / max(1, gaps.shape[1]))
+        return [
+            {"name": self.names[near[at]], "genre": self.genres[near[at]], "distance": float(distances[at])}
+            for at in np.argsort(distances, kind="stable")[:most]
+        ]
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float32]:
+        return np.asarray(np.einsum("nk,nk->n", self.standings, self.standings))
 
 
 def load(root: Path, model: PublishedModel) -> Neighbours | None:
     """The warehouse folder and its model -> its training clips; None where they were not published.
 
-    They lie in `published/<model_id>.clips.parquet`; a SHA-256 that `current.json` tells (`clips_sha256`) must fit.
-    Raises NeighboursError.
+    Raises TrainingClipsError.
     """
-    path = root / FOLDER / f"{model.model_id}.clips.parquet"
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise NeighboursError(f"more than {MOST_BYTES >> 20} MiB of training clips are not searched here")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise NeighboursError(f"cannot be read: {error.strerror}") from None
-    expected = _expected(root, model)
-    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
-        raise NeighboursError("is not the file that was published with the model")
-    return _parsed(content, model)
-
-
-def _expected(root: Path, model: PublishedModel) -> str | None:
-    try:
-        raw = json.loads((root / FOLDER / CURRENT).read_bytes())
-    except (OSError, ValueError):
-        return None
-    told = raw.get("clips_sha256") if isinstance(raw, dict) and raw.get("model_id") == model.model_id else None
-    return told if isinstance(told, str) else None
+    content = training_clips.read(root, model.model_id)
+    return None if content is None else _parsed(content, model)
 
 
 def _parsed(content: bytes, model: PublishedModel) -> Neighbours:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    columns = len(model.feature_names)
     try:
         table = pq.read_table(pa.BufferReader(content), columns=["name", "genre", "vector"])
-        rows = table.column("vector").to_pylist()
-        standings = np.asarray(rows, dtype=np.float32).reshape(len(rows), -1 if rows else len(model.feature_names))
+        vectors = table.column("vector").cast(pa.list_(pa.float32(), columns)).combine_chunks()
+        standings = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, columns)
         names, genres = table.column("name").to_pylist(), table.column("genre").to_pylist()
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise NeighboursError(f"is not a table of training clips: {type(error).__name__}") from None
-    if standings.shape[1] != len(model.feature_names) or not np.isfinite(standings).all():
-        raise NeighboursError("has other features than the model")
+        raise TrainingClipsError(f"is not a table of this model's clips: {type(error).__name__}") from None
+    if len(standings) != len(names) or not np.isfinite(standings).all():
+        raise TrainingClipsError("holds clips without numbers")
     # a name, never where it lay; and none that could move a cursor or turn the text around it
     return Neighbours([_name(name) for name in names], [shown(str(genre)) for genre in genres], standings)
 

@@ -87,11 +87,6 @@ class Analysis:
         return self.own.stop - self.own.start
 
     @property
-    def ends(self) -> bool:
-        """Whether the clip ends with these samples."""
-        return True
-
-    @property
     def groups(self) -> int:
         """How often eight frames are begun."""
         return -(-self.frames // LANES)

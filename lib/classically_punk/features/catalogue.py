@@ -110,20 +110,6 @@ def _recording(name: str, of: str) -> tuple[Scalar, ...]:
     )
 
 
-def _triangle(name: str, size: int, unit: str, alone: str, both: str) -> tuple[Scalar, ...]:
-    return tuple(
-        Scalar(
-            f"{name}{i:02d}_{j:02d}",
-            unit,
-            f"how {both.format(i, j)} together" if i < j else f"how much {alone.format(i)}",
-        )
-        for i in range(1, size + 1)
-        for j in range(i, size + 1)
-    )
-
-
-RIPPLE_RATES = ("0.3 to 1", "1 to 2", "2 to 4", "4 to 8", "8 to 16", "16 to 21.5")
-RIPPLE_SHAPES = ("the level", "the tilt", "the broadest shape", "the broad shape", "the fine shape", "the finest shape")
 RATES = ("0.5 to 1.5", "1.5 to 3", "3 to 6", "6 to 12", "12 to 21.5")
 EDGES = [f"{low:.0f} to {high:.0f} Hz" for low, high in pairwise(CONTRAST_EDGES_HZ)]
 RECORDING = (
@@ -243,13 +229,21 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
     ),
     Feature(
         name="timbre_motion",
-        scalars=_triangle("timbre_motion", BROAD, "ln ln²", "band {} of 12 moves", "bands {} and {} of 12 move"),
+        scalars=tuple(
+            Scalar(
+                f"timbre_motion{i:02d}_{j:02d}",
+                "ln ln²",
+                f"how bands {i} and {j} of 12 move together" if i < j else f"how much band {i} of 12 moves",
+            )
+            for i in range(1, BROAD + 1)
+            for j in range(i, BROAD + 1)
+        ),
         source=(
             "matrix logarithm (Arsigny et al. 2006) of 0.01 I + covariance of the differences of ln(power + 1e-4) in 12"
             f" Slaney mel bands, 30 to 9000 Hz, from frame to frame; {FRAMES}"
         ),
-        kernel=motion.broad,
-        running=motion.broad.running,
+        kernel=motion.motion,
+        running=motion.RunningMotion,
         conditioning=CONDITIONING,
         group="log_mel_covariance",
     ),
@@ -378,50 +372,9 @@ CATALOGUE: Final[tuple[Feature, ...]] = (
             f" Hann blocks of 128 frames every 64; {FRAMES}"
         ),
         kernel=rhythm.modulation,
-        running=rhythm.modulation.running,
+        running=rhythm.RunningModulation,
         conditioning=CONDITIONING,
         group="modulation",
-    ),
-    Feature(
-        name="timbre_ripples",
-        scalars=tuple(
-            Scalar(f"timbre_ripple{rate}_{group}", "ln dB²", f"how much {shape} of the spectrum pulsates at {hertz} Hz")
-            for rate, hertz in enumerate(RIPPLE_RATES, 1)
-            for group, shape in enumerate(RIPPLE_SHAPES, 1)
-        ),
-        source=(
-            "ln(0.01 + power of the modulation) of timbre_cepstrum, coefficients 1, 2, 3-4, 5-7, 8-12, 13-20, Hann"
-            f" blocks of 128 frames every 64; {FRAMES}"
-        ),
-        kernel=rhythm.ripples,
-        running=rhythm.ripples.running,
-        conditioning=CONDITIONING,
-        group="ripple",
-    ),
-    Feature(
-        name="timbre_cepstrum_motion",
-        scalars=_triangle(
-            "timbre_cepstrum_motion", motion.SHAPES, "ln dB²", "coefficient {} changes", "coefficients {} and {} change"
-        ),
-        source=f"matrix logarithm of 0.01 I + covariance of the differences of timbre_cepstrum, first 12; {FRAMES}",
-        kernel=motion.shapes,
-        running=motion.shapes.running,
-        conditioning=CONDITIONING,
-        group="cepstrum_covariance",
-    ),
-    Feature(
-        name="timbre_fast_motion",
-        scalars=_triangle(
-            "timbre_fast_motion", motion.FAST, "ln ln²", "band {} of 8 moves", "bands {} and {} of 8 move"
-        ),
-        source=(
-            "matrix logarithm of 0.01 I + covariance of the differences of ln(power + 1e-4) in 8 Slaney mel bands, 30"
-            " to 9000 Hz, from frame to frame; frames of 512 (power times 4) every 128 samples, centred, reflected"
-        ),
-        kernel=motion.fast,
-        running=motion.fast.running,
-        conditioning=CONDITIONING,
-        group="fast_covariance",
     ),
     Feature(
         name="recording_signal",

@@ -36,12 +36,10 @@ def mel_frequencies(count: int, lowest_hz: float = 0.0, highest_hz: float = SAMP
 
 
 @cache
-def mel_bank(
-    bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2, frame: int = N_FFT
-) -> NDArray[np.float32]:
-    """Triangles of equal area between neighbours' centres: (bands, frame // 2 + 1); librosa.filters.mel."""
+def mel_bank(bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2) -> NDArray[np.float32]:
+    """Triangles of equal area between neighbours' centres: (bands, 1025); librosa.filters.mel."""
     edges = mel_frequencies(bands + 2, lowest_hz, highest_hz)
-    bins = np.arange(frame // 2 + 1) * (SAMPLE_RATE_HZ / frame)
+    bins = np.arange(BINS) * (SAMPLE_RATE_HZ / N_FFT)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     height = 2 / (edges[2:] - edges[:-2])
@@ -51,13 +49,13 @@ def mel_bank(
 
 @cache
 def sparse_mel_bank(
-    bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2, frame: int = N_FFT
+    bands: int, lowest_hz: float = 0.0, highest_hz: float = SAMPLE_RATE_HZ / 2
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The same without its zeros: (bands, 3) first bin, bin after the last, place of the first weight; (m,) weights.
 
     Filled up to whole vectors by empty bands.
     """
-    bank = mel_bank(bands, lowest_hz, highest_hz, frame)
+    bank = mel_bank(bands, lowest_hz, highest_hz)
     ranges = np.zeros((-(-bands // LANES) * LANES, 3), dtype=np.int64)
     weights: list[NDArray[np.float32]] = []
     place = 0

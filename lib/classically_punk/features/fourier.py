@@ -21,9 +21,6 @@ N_FFT: Final = 2048
 BINS: Final = N_FFT // 2 + 1
 POINTS: Final = N_FFT // 2
 LANES: Final = 8
-SHORT: Final = 512
-"""Samples of a short frame."""
-SHORT_BINS: Final = SHORT // 2 + 1
 PLANE: Final = POINTS * LANES
 """Numbers in one array of 1024 points of eight frames."""
 
@@ -76,10 +73,10 @@ def _stage(xr: Any, xi: Any, yr: Any, yi: Any, cos: Any, sin: Any, size: int, st
 
 
 @inlined
-def _last_stage(xr: Any, xi: Any, yr: Any, yi: Any, points: int) -> None:
+def _last_stage(xr: Any, xi: Any, yr: Any, yi: Any) -> None:
     """Stage of size 4: all its factors are 1."""
-    apart = LANES * points // 4
-    for q in range(points // 4):
+    apart = LANES * POINTS // 4
+    for q in range(POINTS // 4):
         at = LANES * q
         ar, ai = load(xr, at), load(xi, at)
         br, bi = load(xr, at + apart), load(xi, at + apart)
@@ -105,13 +102,17 @@ def transform(xr: Any, xi: Any, yr: Any, yi: Any, cos: Any, sin: Any) -> None:
     _stage(yr, yi, xr, xi, cos, sin, 256, 4)
     _stage(xr, xi, yr, yi, cos, sin, 64, 16)
     _stage(yr, yi, xr, xi, cos, sin, 16, 64)
-    _last_stage(xr, xi, yr, yi, POINTS)
+    _last_stage(xr, xi, yr, yi)
 
 
 @inlined
-def _side_by_side(samples: Any, starts: Any, window: Any, size: int, xr: Any, xi: Any) -> None:
-    """Eight frames of `size` samples, windowed: even samples to xr, odd ones to xi, frame beside frame."""
-    for n in range(0, size, LANES):
+def spectra(samples: Any, starts: Any, window: Any, cos: Any, sin: Any, work: Any, re: Any, im: Any) -> None:
+    """Spectra of the eight frames of `samples` that begin at `starts` (8,): re, im (1025 * 8,), bin by bin.
+
+    `window` (2048,) is half the window, since the two halves of the transform are added; `work` (4, 8192) is scratch.
+    """
+    xr, xi, yr, yi = work[0], work[1], work[2], work[3]
+    for n in range(0, N_FFT, LANES):
         w = load(window, n)
         rows = transpose(
             load(samples, starts[0] + n) * w,
@@ -132,56 +133,26 @@ def _side_by_side(samples: Any, starts: Any, window: Any, size: int, xr: Any, xi
         store(xi, at + 16, rows[5])
         store(xr, at + 24, rows[6])
         store(xi, at + 24, rows[7])
-
-
-@inlined
-def _taken_apart(yr: Any, yi: Any, cos: Any, sin: Any, points: int, re: Any, im: Any) -> None:
-    """Transforms of even samples + i times odd ones -> spectra of the real frames, points + 1 bins."""
-    plane = LANES * points
-    turn = POINTS // points
+    transform(xr, xi, yr, yi, cos, sin)
     zero = splat(np.float32(0))
     first_r, first_i = load(yr, 0), load(yi, 0)
     both, rest = first_r + first_i, first_r - first_i
     store(re, 0, both + both)
     store(im, 0, zero)
-    store(re, plane, rest + rest)
-    store(im, plane, zero)
-    for k in range(1, points // 2 + 1):
-        here, there = LANES * k, LANES * (points - k)
+    store(re, PLANE, rest + rest)
+    store(im, PLANE, zero)
+    for k in range(1, POINTS // 2 + 1):
+        here, there = LANES * k, LANES * (POINTS - k)
         ar, ai = load(yr, here), load(yi, here)
         br, bi = load(yr, there), load(yi, there)
         even_r, even_i = ar + br, ai - bi
         odd_r, odd_i = ai + bi, br - ar
-        c, s = splat(cos[turn * k]), splat(sin[turn * k])
+        c, s = splat(cos[k]), splat(sin[k])
         turned_r, turned_i = odd_r * c - odd_i * s, odd_r * s + odd_i * c
         store(re, here, even_r + turned_r)
         store(im, here, even_i + turned_i)
         store(re, there, even_r - turned_r)
         store(im, there, turned_i - even_i)
-
-
-@inlined
-def spectra(samples: Any, starts: Any, window: Any, cos: Any, sin: Any, work: Any, re: Any, im: Any) -> None:
-    """Spectra of the eight frames of `samples` that begin at `starts` (8,): re, im (1025 * 8,), bin by bin.
-
-    `window` (2048,) is half the window, since the two halves of the transform are added; `work` (4, 8192) is scratch.
-    """
-    xr, xi, yr, yi = work[0], work[1], work[2], work[3]
-    _side_by_side(samples, starts, window, N_FFT, xr, xi)
-    transform(xr, xi, yr, yi, cos, sin)
-    _taken_apart(yr, yi, cos, sin, POINTS, re, im)
-
-
-@inlined
-def short_spectra(samples: Any, starts: Any, window: Any, cos: Any, sin: Any, work: Any, re: Any, im: Any) -> None:
-    """The same of frames of 512: `window` (512,) half the window, `re`, `im` (257 * 8,), `work` (4, 2048)."""
-    xr, xi, yr, yi = work[0], work[1], work[2], work[3]
-    _side_by_side(samples, starts, window, SHORT, xr, xi)
-    _stage(xr, xi, yr, yi, cos, sin, 256, 1)
-    _stage(yr, yi, xr, xi, cos, sin, 64, 4)
-    _stage(xr, xi, yr, yi, cos, sin, 16, 16)
-    _last_stage(yr, yi, xr, xi, SHORT // 2)
-    _taken_apart(xr, xi, cos, sin, SHORT // 2, re, im)
 
 
 @inlined

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classically_punk.features.arrays import Curves, Vector
 from classically_punk.features.compiled import kernel
@@ -28,9 +27,6 @@ FLOOR: Final = np.float32(1e-4)
 BLOCK, STEP = 128, 64
 """Frames that are transformed together (3 s), and from one block to the next."""
 RATES_HZ: Final = (0.5, 1.5, 3.0, 6.0, 12.0, 21.6)
-RIPPLES: Final = (0, 1, 2, 4, 7, 12, 20)
-"""Groups of cepstral coefficients: first of each, and the one after the last."""
-RIPPLE_RATES_HZ: Final = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 21.6)
 
 
 @kernel("void(float32[:, ::1], float32[::1])")
@@ -99,82 +95,51 @@ def _group_levels(analysis: Analysis) -> Curves:
     return np.ascontiguousarray(np.log((pairs[:, :, 0] + pairs[:, :, 1]) / np.float32(2) + FLOOR).T)
 
 
-def _shapes(analysis: Analysis) -> Curves:
-    return analysis.conditioned.cepstrum[:, analysis.conditioned.overview.lead :]
+def _block_powers(levels: NDArray[np.floating]) -> Vector:
+    """Modulation power (6 * 65,) summed over blocks of (6, t), and the number of blocks, at the end: (391,)."""
+    size = min(BLOCK, levels.shape[1])
+    window = hann(size)
+    views = np.lib.stride_tricks.sliding_window_view(levels, size, axis=1)[:, ::STEP].astype(np.float64)
+    around = (views - views.mean(axis=2, keepdims=True)) * window
+    powers = np.abs(np.fft.rfft(around, n=BLOCK, axis=2)) ** 2 / np.sum(window**2)
+    return np.append(powers.sum(axis=1).reshape(-1), views.shape[1])
 
 
-@dataclass(frozen=True)
-class Modulation:
-    """ln of the power with which curves move, by rate: of every range of rates all groups of curves, (r g,).
-
-    Hann blocks of 128 frames (3 s) every 64, each curve less its mean there; a shorter piece is one block. `groups` are
-    the first curve of each and the one after the last, `least` is added to the power.
-    """
-
-    curves: Callable[[Analysis], Curves]
-    groups: tuple[int, ...]
-    rates_hz: tuple[float, ...]
-    least: float
-
-    def __call__(self, analysis: Analysis) -> Vector:
-        """Of one piece."""
-        running = self.running()
-        running.take(analysis)
-        return running.value()
-
-    def running(self) -> RunningModulation:
-        """Of a clip that comes stretch by stretch."""
-        return RunningModulation(self)
-
-    def values(self, powers: Curves) -> Vector:
-        """Mean power by curve and rate (k, 65) -> the scalars."""
-        rates = np.arange(powers.shape[1]) * (SAMPLE_RATE_HZ / HOP / BLOCK)
-        edges = np.searchsorted(rates, self.rates_hz)
-        means = [
-            powers[curve:beyond, first:after].mean()
-            for first, after in pairwise(edges.tolist())
-            for curve, beyond in pairwise(self.groups)
-        ]
-        return np.asarray(np.log(np.array(means) + self.least))
+def _modulation_values(sums: Vector) -> Vector:
+    powers = (sums[:-1] / sums[-1]).reshape(GROUPS, -1)
+    rates = np.arange(powers.shape[1]) * (SAMPLE_RATE_HZ / HOP / BLOCK)
+    edges = np.searchsorted(rates, RATES_HZ)
+    means = [powers[:, first:after].mean(axis=1) for first, after in pairwise(edges.tolist())]
+    return np.asarray(np.log(np.stack(means) + 1e-3).reshape(-1))
 
 
 class RunningModulation:
-    """A modulation of a clip that comes stretch by stretch."""
+    """`modulation` of a clip that comes stretch by stretch."""
 
-    def __init__(self, modulation: Modulation) -> None:
-        self._modulation = modulation
-        self._rest: Curves = np.empty((modulation.groups[-1], 0), dtype=np.float32)
-        self._powers: Curves = np.zeros((modulation.groups[-1], BLOCK // 2 + 1))
-        self._blocks = 0
+    def __init__(self) -> None:
+        self._rest: Curves = np.empty((GROUPS, 0), dtype=np.float32)
+        self._sums: Vector | None = None
 
     def take(self, analysis: Analysis) -> None:
         """The next stretch."""
-        curves = np.concatenate((self._rest, self._modulation.curves(analysis)), axis=1)
-        if curves.shape[1] >= BLOCK:
-            powers, blocks = _block_powers(curves)
-            self._powers = self._powers + powers
-            self._blocks += blocks
-            curves = curves[:, blocks * STEP :]
-        self._rest = curves
+        levels = np.concatenate((self._rest, _group_levels(analysis)), axis=1)
+        frames = levels.shape[1]
+        if frames >= BLOCK:
+            sums = _block_powers(levels)
+            self._sums = sums if self._sums is None else self._sums + sums
+            levels = levels[:, ((frames - BLOCK) // STEP + 1) * STEP :]
+        self._rest = levels
 
     def value(self) -> Vector:
-        """Of all that came."""
-        powers, blocks = (self._powers, self._blocks) if self._blocks else _block_powers(self._rest)
-        return self._modulation.values(powers / blocks)
+        """As `modulation` of the whole."""
+        return _modulation_values(_block_powers(self._rest) if self._sums is None else self._sums)
 
 
-def _block_powers(curves: Curves) -> tuple[Curves, int]:
-    """Power by curve and rate (k, 65) summed over the blocks of (k, t), and their number."""
-    size = min(BLOCK, curves.shape[1])
-    window = hann(size)
-    views = np.lib.stride_tricks.sliding_window_view(curves, size, axis=1)[:, ::STEP].astype(np.float64)
-    around = (views - views.mean(axis=2, keepdims=True)) * window
-    spectra = np.fft.rfft(around, n=BLOCK, axis=2)
-    powers = (spectra.real**2 + spectra.imag**2).sum(axis=1) / np.sum(window**2)
-    return np.asarray(powers), views.shape[1]
+def modulation(analysis: Analysis) -> Vector:
+    """ln of the power with which six bands' levels move at 0.5–1.5, 1.5–3, 3–6, 6–12 and 12–21.5 Hz: (30,).
 
-
-modulation: Final = Modulation(_group_levels, tuple(range(GROUPS + 1)), RATES_HZ, 1e-3)
-"""Of six bands' levels ln(power + 0.0001), pairs of the 12 broad bands: (30,)."""
-ripples: Final = Modulation(_shapes, RIPPLES, RIPPLE_RATES_HZ, 1e-2)
-"""Of the 20 coefficients of the conditioned piece [dB], in six groups from its level to its finest shapes: (36,)."""
+    Rate by rate, all bands of one together; blocks of 3 s, half overlapping.
+    """
+    running = RunningModulation()
+    running.take(analysis)
+    return running.value()

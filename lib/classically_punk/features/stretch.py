@@ -43,11 +43,6 @@ class Stretch(Analysis):
         """From the centre of the first own frame to that of the frame after the last, or to the end of the clip."""
         return self.samples[HOP * self.own.start : None if self._last else HOP * self.own.stop]
 
-    @property
-    def ends(self) -> bool:
-        """Whether the clip ends with the own frames."""
-        return self._last
-
     @cached_property
     def conditioned(self) -> Analysis:
         """As of the whole clip, if that is known; not yet at the common level if it is not."""

@@ -20,6 +20,8 @@ from classically_punk.modelling.regression import Fit
 
 GRID = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Ridge strengths that `auto` chooses from."""
+UNEQUAL = 2
+"""Largest over smallest genre from which the largest score is no fair decision (docs/evaluation.md has the figures)."""
 
 Cells = tuple[int, ...]
 
@@ -52,8 +54,8 @@ class Learner:
     """Sums per cell, and for every clip its cell (-1: in none), its mean columns (n, p) and its class.
 
     `scaled`: the columns come standardised and are penalised as they are. `spread`: training cells -> what alterations
-    do to the columns (p, p), as `regression.solve` takes it. `lam` None chooses λ by inner folds. Fits are kept: the
-    same training cells are solved once for each λ asked for.
+    do to the columns (p, p), as `regression.solve` takes it. `kind` is that of a decision, or `auto`: see `kind_for`.
+    `lam` None chooses λ by inner folds. Fits are kept: the same training cells are solved once for each λ asked for.
     """
 
     parts: Sequence[Moments]
@@ -138,9 +140,23 @@ class Learner:
             found.append(self.scores(self.fit(lesson.without(group).cells, lam), at[-1]))
         return np.concatenate(at), np.vstack(found)
 
+    def kind_for(self, lesson: Lesson) -> str:
+        """The kind of decision of a lesson: where it is left open, score-space for genres of unequal size.
+
+        The largest score leans towards genres with many clips. Where the largest genre has more than `UNEQUAL` times
+        the clips of the smallest, and two groups can be held out from each other, the distances to genre means decide.
+        """
+        if self.kind != "auto":
+            return self.kind
+        lesson = self.filled(lesson)
+        counts = np.bincount(self.classes[self.clips(lesson.cells)])
+        unequal = counts.max() > UNEQUAL * counts[counts > 0].min()
+        return "score-space" if unequal and len(lesson.inner) > 1 else "argmax"
+
     def undecided(self, lesson: Lesson, lam: float) -> Layer:
         """The decision of a lesson before its temperature. Raises ModelError without two groups for score-space."""
-        if self.kind == "argmax":
+        kind = self.kind_for(lesson)
+        if kind == "argmax":
             return Layer()
         if len(lesson.inner) < 2:
             raise ModelError("score-space needs clips of two groups that can be held out from each other")
@@ -161,6 +177,8 @@ class Learner:
         genre that the rest does not have are left out. None where there are not two groups.
         """
         lesson = self.filled(lesson)
+        if self.kind == "auto":  # one temperature for one kind, whatever the shares in a part of the lesson
+            return self.under(self.kind_for(lesson), self.lam).leanings_apart(lesson, lam)
         leanings: list[Floats] = []
         classes: list[Ints] = []
         for group in lesson.apart if len(lesson.apart) > 1 else ():

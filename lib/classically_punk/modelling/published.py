@@ -1,7 +1,8 @@
 """The published model: numbers in one JSON file, which a process without a JVM loads, checks and answers with.
 
-Layout under the warehouse: `published/<model_id>.json`, and `published/current.json`, which names the one in force with
-its SHA-256 and is replaced last. Reading is strict: a damaged or foreign file is refused, never half understood.
+Layout under the warehouse: `published/<model_id>.json`, beside it the training clips by name (`training_clips`), and
+`published/current.json`, which names both with their SHA-256 and is replaced last. Reading is strict: a damaged or
+foreign file is refused, never half understood.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ READABLE = (1, 2)
 """Version 1 had no `transform`: its models took their features as they are."""
 FOLDER = "published"
 CURRENT = "current.json"
+CLIPS_ENDING = ".clips.parquet"
+CLIPS_FILE, CLIPS_SHA256 = "clips_file", "clips_sha256"
+"""Keys of `current.json` that name the training clips, where they were published."""
 
 
 class PublishedModelError(PunkError):
@@ -258,22 +262,20 @@ class PublishedModel:
         )
 
 
-def publish(root: Path, model: PublishedModel) -> Path:
+def publish(root: Path, model: PublishedModel, clips: bytes | None = None) -> Path:
     """The warehouse folder and a model -> the model's file, in force once this returns.
 
-    Each file is complete on disk before it takes its name, and `current.json` comes last: a reader, or a crash at any
-    point, sees the old model or the new. OSError if the folder cannot be written.
+    `clips` is the content of `training_clips.to_parquet`, if the nearest of them are to be told by name. Each file is
+    complete on disk before it takes its name, and `current.json` comes last: a reader, or a crash at any point, sees
+    the old model or the new. OSError if the folder cannot be written.
     """
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    content = model.to_json().encode()
-    digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"{model.model_id}.json"
-    if _in_force(target) not in (None, digest):
-        # never other content under the name that is in force: until the pointer follows, no digest would fit it
-        target = folder / f"{model.model_id}.{digest[:12]}.json"
-    atomic.replace(target, content)
+    target, digest = _placed(folder, model.model_id, ".json", model.to_json().encode())
     current = {"model_id": model.model_id, "file": target.name, "sha256": digest}
+    if clips is not None:
+        beside, digest = _placed(folder, model.model_id, CLIPS_ENDING, clips)
+        current |= {CLIPS_FILE: beside.name, CLIPS_SHA256: digest}
     atomic.replace(folder / CURRENT, (json.dumps(current, indent=1) + "\n").encode())
     return target
 
@@ -295,12 +297,24 @@ def load_current(root: Path) -> PublishedModel:
             told = now  # another model was published meanwhile
 
 
+def _placed(folder: Path, model_id: str, ending: str, content: bytes) -> tuple[Path, str]:
+    """Writes a file of a model -> where it is, and its SHA-256."""
+    digest = hashlib.sha256(content).hexdigest()
+    target = folder / f"{model_id}{ending}"
+    if _in_force(target) not in (None, digest):
+        # never other content under the name that is in force: until the pointer follows, no digest would fit it
+        target = folder / f"{model_id}.{digest[:12]}{ending}"
+    atomic.replace(target, content)
+    return target, digest
+
+
 def _in_force(target: Path) -> str | None:
-    """The SHA-256 of a model's file, if it is whole and the one that `current.json` names."""
+    """The SHA-256 of a published file, if it is whole and one that `current.json` names."""
     try:
         raw = json.loads(target.with_name(CURRENT).read_bytes())
         found = hashlib.sha256(target.read_bytes()).hexdigest()
-        return found if (raw["file"], raw["sha256"]) == (target.name, found) else None
+        named = [(raw["file"], raw["sha256"]), (raw.get(CLIPS_FILE), raw.get(CLIPS_SHA256))]
+        return found if (target.name, found) in named else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -314,7 +328,7 @@ def _load(pointer: Path, told: bytes) -> PublishedModel:
     identity, name, expected = (raw.get(key) for key in ("model_id", "file", "sha256"))
     if not isinstance(identity, str) or not isinstance(expected, str) or not isinstance(name, str):
         raise PublishedModelError(str(pointer), "must name model_id, file and sha256")
-    if not _PLAIN_NAME.fullmatch(name):
+    if not PLAIN_NAME.fullmatch(name):
         raise PublishedModelError(str(pointer), f"names the file {name!r}, which is not a plain file name")
     path = pointer.with_name(name)
     text = _read(path, f"is missing, though {pointer.name} names it")
@@ -327,7 +341,7 @@ def _load(pointer: Path, told: bytes) -> PublishedModel:
     return model
 
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _IDENTITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 

@@ -27,7 +27,7 @@ def write_report(findings: Findings, folder: Path) -> Paths:
     from classically_punk.reporting.deck import write_deck
     from classically_punk.reporting.metrics_json import write_metrics
     from classically_punk.reporting.page import write_page
-    from classically_punk.reporting.plots import write_plots
+    from classically_punk.reporting.pictures import write_plots
 
     folder.mkdir(parents=True, exist_ok=True)
     plots = write_plots(findings, folder / "plots")

@@ -27,12 +27,13 @@ LYING = 12  # up to so many genres the bars lie and carry their figures; more ge
 EACH = 32  # up to so many genres every name stands on the axis
 LONGEST = 255  # characters of a name; a cell of the workbook takes 32 767 and drops what is longer
 FILLS = ("8FB8DE", "F0B27A", "A9CCA4")
+LINES = ("1F5FAE", "B45309", "3F7D3A")
 INK = "22262C"
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series: a value per category (None = no bar) and, where known, its 95 % interval (low, high)."""
+    """One series: a value per category (None = nothing drawn), and where known the ends of its interval (low, high)."""
 
     name: str
     values: Sequence[float | None]
@@ -49,15 +50,22 @@ def add_chart(
     number_format: str,
     share: bool = False,
     labels: bool = True,
+    line: bool = False,
+    across: str = "",
 ) -> Any:
-    """A bar chart (left, top, width, height) of the given series; `axis` names quantity and unit, `share` fixes 0-1."""
+    """A chart (left, top, width, height) of the given series: bars, or lines where `line`.
+
+    `axis` names quantity and unit, `across` those of the categories where they are not names; `share` fixes 0-1.
+    """
     names = [short(name, LONGEST) for name in categories]
     data = cast(Any, CategoryChartData)(number_format=number_format)
     data.categories = names
     for one in series:
         data.add_series(one.name, one.values)
-    lying = len(names) <= LYING
-    kind = XL_CHART_TYPE.BAR_CLUSTERED if lying else XL_CHART_TYPE.COLUMN_CLUSTERED
+    lying = len(names) <= LYING and not line
+    bars = XL_CHART_TYPE.BAR_CLUSTERED if lying else XL_CHART_TYPE.COLUMN_CLUSTERED
+    few = len(names) <= EACH
+    kind = (XL_CHART_TYPE.LINE_MARKERS if few else XL_CHART_TYPE.LINE) if line else bars
     chart = slide.shapes.add_chart(kind, *box, data).chart
     chart.part.chart_workbook.update_from_xlsx_blob(workbook(names, series))
     chart.font.size = SMALLEST
@@ -68,14 +76,20 @@ def add_chart(
         chart.legend.position = XL_LEGEND_POSITION.TOP
         chart.legend.include_in_layout = False
     _dress_axes(chart, axis, number_format, share, lying)
-    plot = chart.plots[0]
+    plot, values = chart.plots[0], [one.values for one in series]
+    if line:
+        _dress_lines(chart, across)
+        return chart
     plot.gap_width = 45
-    plot.overlap = -5
+    apart = len(series) > 1 and not any(
+        sum(value is not None for value in row) > 1 for row in zip(*values, strict=True)
+    )
+    plot.overlap = 100 if apart else -5  # series that share no category need no room beside each other
     for one, drawn, fill in zip(series, plot.series, FILLS, strict=False):
         drawn.format.fill.solid()
         drawn.format.fill.fore_color.rgb = colour(fill)
         drawn.invert_if_negative = False
-        if labels and lying and len(names) * len(series) <= 24:
+        if labels and lying and len(names) * len(series) <= 40:
             drawn.data_labels.show_value = True
             drawn.data_labels.number_format = number_format
             drawn.data_labels.number_format_is_linked = False
@@ -128,9 +142,36 @@ def _dress_axes(chart: Any, axis: str, number_format: str, share: bool, lying: b
         values._element.find(qn("c:crosses")).set("val", "max")
     else:
         names.tick_labels._element.get_or_add_txPr().find(qn("a:bodyPr")).set("rot", "-5400000")
-        if len(chart.plots[0].categories) <= EACH:  # else the program leaves out names as it sees fit
-            skip = parse_xml(f'<c:tickLblSkip {nsdecls("c")} val="1"/>')
-            names._element.find(qn("c:noMultiLvlLbl")).addprevious(skip)
+    if len(chart.plots[0].categories) <= EACH:  # else the program leaves out names as it sees fit
+        skip = parse_xml(f'<c:tickLblSkip {nsdecls("c")} val="1"/>')
+        names._element.find(qn("c:noMultiLvlLbl")).addprevious(skip)
+
+
+def _dress_lines(chart: Any, across: str) -> None:
+    names = chart.category_axis
+    names.tick_labels._element.get_or_add_txPr().find(qn("a:bodyPr")).set("rot", "0")
+    many = len(chart.plots[0].categories)
+    for mark in names._element.findall(qn("c:tickLblSkip")):
+        names._element.remove(mark)
+    step = max(1, -(-many // 8))
+    for kind in ("tickMarkSkip", "tickLblSkip"):
+        place = names._element.find(qn("c:tickMarkSkip")) if kind == "tickLblSkip" else None
+        if place is None:
+            place = names._element.find(qn("c:noMultiLvlLbl"))
+        place.addprevious(parse_xml(f'<c:{kind} {nsdecls("c")} val="{step}"/>'))
+    if across:
+        names.has_title = True
+        names.axis_title.text_frame.text = across
+        run = names.axis_title.text_frame.paragraphs[0].runs[0]
+        run.font.size, run.font.bold = SMALLEST, False
+    for drawn, ink in zip(chart.plots[0].series, LINES, strict=False):
+        drawn.smooth = False
+        drawn.format.line.color.rgb = colour(ink)
+        drawn.format.line.width = Pt(2.25)
+        if many <= EACH:
+            drawn.marker.format.fill.solid()
+            drawn.marker.format.fill.fore_color.rgb = colour(ink)
+            drawn.marker.format.line.color.rgb = colour(ink)
 
 
 def _add_intervals(series: Any, one: Series) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from classically_punk.reporting.examined import AudioKind, Costs, Examined, Pace, WarningCount
 
 PROTOCOL_ORDER: tuple[str, ...] = (
     "group-folds",
@@ -23,6 +26,9 @@ PROTOCOL_ORDER: tuple[str, ...] = (
     "random-folds",
 )
 """Protocols from the strictest to the kindest; the verdict is told under the first one that was evaluated."""
+
+SENT = "feedback"
+"""Protocol of `metrics` rows about clips that people sent; their labels are told by nobody known."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,15 @@ class NearDuplicate:
 
     name: str
     first: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What people sent to the server and labelled: clips by label, lines nobody can use, whether it is trained on."""
+
+    labels: Mapping[str, int]
+    bad_lines: int = 0
+    trained_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,13 +163,15 @@ class ModelSummary:
     fitted_by: str = "mllib"
     published_at: str = ""
     run_id: str = ""
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True)
 class Findings:
     """All of it. `run_dates`: run id -> when that run started, for every run id that appears in `metrics`.
 
-    `near_duplicates` are examples; `counts` tells how many there are.
+    `near_duplicates` are examples; `counts` tells how many there are. `max_control_accuracy`: what the configuration
+    allows to what is not music.
     """
 
     run_id: str
@@ -165,6 +182,7 @@ class Findings:
     decoder: str = ""
     rejects: Sequence[RejectCount] = ()
     near_duplicates: Sequence[NearDuplicate] = ()
+    sent: Sent | None = None
     genres: Sequence[GenreCount] = ()
     features: Sequence[FeatureSummary] = ()
     exhibits: Sequence[Exhibit] = ()
@@ -174,6 +192,12 @@ class Findings:
     run_dates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     table_versions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    audio: Sequence[AudioKind] = ()
+    warnings: Sequence[WarningCount] = ()
+    examined: Examined = field(default_factory=Examined)
+    costs: Costs | None = None
+    pace: Pace | None = None
+    max_control_accuracy: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -190,13 +214,47 @@ class Findings:
         known = [name for name in PROTOCOL_ORDER if name in present]
         return known + sorted(present - set(known))
 
-    def find(self, protocol: str, metric: str, genre: str | None = None) -> MetricRow | None:
-        """The one row of the model as it is for this protocol, metric and genre, or None."""
+    @property
+    def drift(self) -> list[tuple[str, MetricRow, MetricRow | None]]:
+        """Family, its stability index and the share of its columns beyond chance; what moved most comes first."""
+        rows = {(row.condition, row.metric): row for row in self.metrics if row.protocol == SENT}
+        moved = [row for (_, metric), row in rows.items() if metric == "psi" and row.condition]
+        moved.sort(key=lambda row: (-(row.value or 0.0), row.condition))
+        return [(str(row.condition).partition(":")[2], row, rows.get((row.condition, "psi_beyond"))) for row in moved]
+
+    def find(
+        self, protocol: str, metric: str, genre: str | None = None, condition: str | None = None
+    ) -> MetricRow | None:
+        """The one row for this protocol, metric, genre and condition (None: the model as it is), or None."""
+        return self._by_key.get((protocol, metric, genre, condition))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str, str | None, str | None], MetricRow]:
+        found: dict[tuple[str, str, str | None, str | None], MetricRow] = {}
         for row in self.metrics:
-            key = (row.protocol, row.metric, row.genre, row.condition)
-            if key == (protocol, metric, genre, None) and row.predicted_genre is None:
-                return row
-        return None
+            if row.predicted_genre is None:
+                found.setdefault((row.protocol, row.metric, row.genre, row.condition), row)
+        return found
+
+    def conditions(self, kind: str, protocol: str | None = None) -> list[tuple[str, MetricRow]]:
+        """What follows the colon, and the accuracy, of each condition `kind:…` that was measured (not null), sorted.
+
+        Under one protocol, or under the strictest that has them.
+        """
+        for name in [protocol] if protocol is not None else self.evaluated:
+            told = [
+                (row.condition.partition(":")[2], row)
+                for row in self.metrics
+                if row.protocol == name
+                and row.metric == "accuracy"
+                and row.genre is None
+                and row.condition is not None
+                and row.condition.startswith(f"{kind}:")
+                and row.value is not None
+            ]
+            if told:
+                return sorted(told, key=lambda pair: pair[0])
+        return []
 
     def confusion(self, protocol: str) -> tuple[list[str], NDArray[np.int64]] | None:
         """(genres, counts (g, g) in clips: rows true, columns decided) of one protocol, or None without such rows."""

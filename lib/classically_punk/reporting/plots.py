@@ -1,45 +1,25 @@
-"""Plots for the report: numbers and axes in, ink out. Agg figures of their own, no pyplot, nothing global.
+"""Plots: numbers and axes in, ink out. No pyplot, nothing global; a notebook draws with them as the report does.
 
 Every quantity has its unit on the axis; genres keep one colour and stand in one order throughout.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from classically_punk import atomic
-from classically_punk.reporting.findings import Exhibit, FeatureSummary, Findings, MetricRow
-from classically_punk.reporting.palette import palette
-from classically_punk.reporting.telling import Column, by_family
-from classically_punk.reporting.text import short, slug, unit_text
+from classically_punk.reporting.examined import CalibrationBin, ScoreSpread
+from classically_punk.reporting.findings import FeatureSummary, MetricRow
+from classically_punk.reporting.text import short
 
-DPI = 100
-PANELS = 6  # columns drawn of one family
-MOST_EXHIBITS = 40  # genres with a picture of one clip; keeps the page small with hundreds of genres
-KINDS: tuple[str, ...] = ("family", "scores", "confusion", "exhibit")
 NAME = 22  # characters of a genre name on an axis
-INK, FAINT = "#222222", "#999999"
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One PNG: what it shows (`kind` and `subject`, e.g. family and timbre), and in words for who cannot see it."""
-
-    kind: str
-    subject: str
-    path: Path
-    caption: str
+FIGURES_UP_TO = 40  # genres of a confusion matrix whose cells can hold figures
+INK, FAINT, MARK = "#222222", "#999999", "#1f5fae"
+GRID = "#dddddd"
 
 
 def draw_boxes(axes: Axes, summaries: Sequence[FeatureSummary], colours: Mapping[str, str]) -> None:
@@ -61,7 +41,7 @@ def draw_confusion(axes: Axes, names: Sequence[str], counts: NDArray[np.int64]) 
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     size = 10 if len(names) <= 12 else 7
-    for row, column in zip(*np.nonzero(counts), strict=True):
+    for row, column in zip(*np.nonzero(counts if len(names) <= FIGURES_UP_TO else 0 * counts), strict=True):
         dark = shares[row, column] > 0.5
         axes.text(
             column,
@@ -126,131 +106,86 @@ def draw_matrix(axes: Axes, bar: Axes, kind: str, arrays: Mapping[str, NDArray[A
         axes.set_yticks([number - 1 for number in marks], [str(number) for number in marks])
 
 
-def family_figure(columns: Sequence[Column], colours: Mapping[str, str]) -> Figure:
-    """Small multiples, one panel a column, genres down the side."""
-    across = min(3, len(columns))
-    down = -(-len(columns) // across)
-    genres = max(len(column.by_genre) for column in columns)
-    figure = _figure(4.1 * across + 0.6, down * (0.9 + 0.27 * max(genres, 3)))
-    for at, column in enumerate(columns):
-        axes = figure.add_subplot(down, across, at + 1)
-        draw_boxes(axes, column.by_genre, colours)
-        axes.set_title(column.name, size=11, parse_math=False)
-        axes.set_xlabel(unit_text(column.unit), parse_math=False)
-        if at % across and column.genres == columns[at - 1].genres:
-            axes.set_yticklabels([])
-    return figure
+def draw_spreads(axes: Axes, spreads: Sequence[ScoreSpread], colours: Mapping[str, str]) -> None:
+    """Held-out scores by genre: its own clips (target 1) in its colour, all others (target 0) below in grey."""
+    genres = list(dict.fromkeys(one.genre for one in spreads))
+    for one in spreads:
+        at = genres.index(one.genre) + (-0.2 if one.target else 0.2)
+        colour = colours.get(one.genre, FAINT) if one.target else "#d0d0d0"
+        axes.hlines(at, one.p05, one.p95, colors=INK, linewidth=0.8)
+        axes.barh(at, one.p75 - one.p25, left=one.p25, height=0.34, color=colour, edgecolor=INK, linewidth=0.5)
+        axes.vlines(one.median, at - 0.17, at + 0.17, colors=INK, linewidth=1.4)
+    for target in (0, 1):
+        axes.axvline(target, color=MARK, linewidth=1, linestyle="--")
+    _name_rows(axes, genres)
+    axes.set_xlabel("score held out (no unit); dashed: the targets 0 and 1")
+    _grid(axes, "x")
 
 
-def scores_figure(findings: Findings, protocol: str, colours: Mapping[str, str]) -> Figure | None:
-    """Recall and F1 side by side under one protocol, or None without per-genre values."""
-    panels = []
-    for metric, label in (("recall", "recall (share of its clips found, 0–1)"), ("f1", "F1 (0–1)")):
-        found = [row for name in findings.names if (row := findings.find(protocol, metric, name)) is not None]
-        panels += [(found, label)] if found else []
-    if not panels:
-        return None
-    figure = _figure(5.2 * len(panels) + 0.8, 1.2 + 0.28 * max(3, max(len(rows) for rows, _ in panels)))
-    for at, (rows, label) in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), at + 1)
-        draw_scores(axes, rows, colours)
-        axes.set_xlabel(label)
-    return figure
+def draw_calibration(axes: Axes, bins: Sequence[CalibrationBin]) -> None:
+    """Share right (with Wilson 95 % intervals) against mean confidence, both 0-1; the diagonal is perfect."""
+    axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1)
+    for one in bins:
+        axes.vlines(one.confidence, one.low, one.high, colors=INK, linewidth=1.2)
+    axes.plot([one.confidence for one in bins], [one.right for one in bins], "o-", color=MARK, markersize=6)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="confidence (0–1)", ylabel="share right (0–1)")
+    _grid(axes, "both")
 
 
-def confusion_figure(names: Sequence[str], counts: NDArray[np.int64]) -> Figure:
-    """The confusion matrix, as large as its genres need."""
-    side = max(3.6, 0.38 * len(names) + 1.6)
-    figure = _figure(side + 2.4, side + 0.6)
-    draw_confusion(figure.add_subplot(), names, counts)
-    return figure
+def draw_coverage(axes: Axes, points: Sequence[tuple[str, MetricRow, MetricRow]]) -> None:
+    """Accuracy of the answers against coverage (share answered), both 0-1: (threshold, coverage, accuracy) each."""
+    known = [(name, x.value, y.value, y) for name, x, y in points if x.value is not None and y.value is not None]
+    for _, covered, _, y in known:
+        if y.low is not None and y.high is not None:
+            axes.vlines(covered, y.low, y.high, colors=INK, linewidth=1)
+    axes.plot([x for _, x, _, _ in known], [right for _, _, right, _ in known], "o-", color=MARK, markersize=5)
+    for name, covered, right, _ in known:
+        axes.annotate(f"≥ {name}", (covered, right), xytext=(5, 6), textcoords="offset points", size=8)
+    axes.set(xlim=(-0.02, 1.08), ylim=(-0.02, 1.08))
+    axes.set(xlabel="share of clips answered (0–1)", ylabel="share of answers right (0–1)")
+    _grid(axes, "both")
 
 
-def exhibit_figure(exhibit: Exhibit, colour: str) -> Figure:
-    """One clip from top to bottom: waveform, spectrogram, chroma, MFCC, on one time axis."""
-    figure = _figure(9.6, 8.4, layout=None)  # panels of one shape need no solver, which takes half a second a figure
-    kinds = [kind for kind in ("spectrogram_db", "chroma", "mfcc") if kind in exhibit.arrays]
-    grid = figure.add_gridspec(
-        1 + len(kinds), 2, left=0.09, right=0.92, top=0.98, bottom=0.065, hspace=0.1, wspace=0.02,
-        width_ratios=[60, 1], height_ratios=[1, *([1.6] * len(kinds))],
-    )  # fmt: skip
-    panels = [figure.add_subplot(grid[row, 0]) for row in range(1 + len(kinds))]
-    draw_waveform(panels[0], exhibit.arrays, colour)
-    for row, kind in enumerate(kinds, start=1):
-        draw_matrix(panels[row], figure.add_subplot(grid[row, 1]), kind, exhibit.arrays)
-    for axes in panels:
-        axes.set_xlim(0, float(exhibit.arrays["duration_s"]))
-        axes.yaxis.set_label_coords(-0.06, 0.5)
-        axes.set_xlabel("time (s)" if axes is panels[-1] else "")
-        axes.tick_params(labelbottom=axes is panels[-1])
-    return figure
+def draw_costs(axes: Axes, points: Sequence[tuple[str, MetricRow]], now: float | None) -> None:
+    """Expected cost per 1000 clips against the threshold (0-1), with intervals; `now`: the cost as published."""
+    known = [(float(name), row.value, row) for name, row in points if row.value is not None]
+    for at, _, row in known:
+        if row.low is not None and row.high is not None:
+            axes.vlines(at, row.low, row.high, colors=INK, linewidth=1)
+    axes.plot([at for at, _, _ in known], [cost for _, cost, _ in known], "o-", color=MARK, markersize=5)
+    if now is not None:
+        axes.axhline(now, color=FAINT, linestyle="--", linewidth=1)
+        axes.annotate("as published", (0.01, now), xytext=(0, 3), textcoords="offset points", size=8)
+    axes.set(xlim=(0, 1), xlabel="answer from this confidence on (0–1)", ylabel="cost per 1000 clips (of [cost])")
+    axes.set_ylim(bottom=0)
+    _grid(axes, "both")
 
 
-def write_plots(findings: Findings, folder: Path) -> list[Plot]:
-    """Every plot of the report as a PNG in `folder`; the same findings give the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    colours = palette(findings.names)
-    plots: list[Plot] = []
-
-    def keep(figure: Figure | None, kind: str, subject: str, name: str, caption: str) -> None:
-        if figure is None:
-            return
-        path = folder / f"{name}.png"
-        with warnings.catch_warnings():  # a sign that the font lacks is drawn as a box: no news for the log
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-            drawn = io.BytesIO()
-            figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
-        atomic.replace(path, drawn.getvalue())
-        plots.append(Plot(kind, subject, path, caption))
-
-    for number, (family, columns) in enumerate(by_family(findings.features).items(), start=1):
-        shown = columns[:PANELS]
-        part = f" {len(shown)} of {len(columns)} columns, those that differ most."
-        which = part if len(shown) < len(columns) else ""
-        keep(
-            family_figure(shown, colours),
-            "family",
-            family,
-            f"family-{number}-{slug(family)}",
-            f"{family} by genre: box 25–75 %, line at the median, whiskers 5–95 % of clips.{which}",
-        )
-    for number, protocol in enumerate(findings.evaluated, start=1):
-        keep(
-            scores_figure(findings, protocol, colours),
-            "scores",
-            protocol,
-            f"scores-{number}-{slug(protocol)}",
-            f"Recall and F1 per genre under {protocol}, with 95 % intervals.",
-        )
-        if (confusion := findings.confusion(protocol)) is not None:
-            keep(
-                confusion_figure(*confusion),
-                "confusion",
-                protocol,
-                f"confusion-{number}-{slug(protocol)}",
-                f"Confusion matrix under {protocol}: clips as figures, share of the true genre as shade.",
-            )
-    for number, exhibit in enumerate(sorted(findings.exhibits, key=lambda one: one.genre)[:MOST_EXHIBITS], start=1):
-        keep(
-            exhibit_figure(exhibit, colours.get(exhibit.genre, FAINT)),
-            "exhibit",
-            exhibit.genre,
-            f"exhibit-{number:02d}-{slug(exhibit.genre)}".rstrip("-"),
-            f"Waveform, spectrogram, chroma and MFCC of one clip of {short(exhibit.genre, 60)}.",
-        )
-    written = {plot.path for plot in plots}
-    for kind in KINDS:  # an earlier run may have had other genres
-        for old in folder.glob(f"{kind}-*.png"):
-            if old not in written:
-                old.unlink()
-    return plots
+def draw_differences(axes: Axes, rows: Sequence[tuple[str, MetricRow]]) -> None:
+    """Differences of accuracy in points of 100 with their 95 % intervals, by name; the line is no difference."""
+    axes.axvline(0, color=FAINT, linestyle="--", linewidth=1)
+    for at, (_, row) in enumerate(rows):
+        if row.value is None:
+            continue
+        if row.low is not None and row.high is not None:
+            axes.hlines(at, 100 * row.low, 100 * row.high, colors=INK, linewidth=1.4)
+        axes.plot(100 * row.value, at, "o", color=MARK, markeredgecolor=INK, markersize=7)
+    _name_rows(axes, [name.replace("_", " ") for name, _ in rows])
+    axes.set_xlabel("accuracy less that of the model (percentage points)")
+    _grid(axes, "x")
 
 
-def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """An empty figure in inches, on white: the page puts it on a white card."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+def draw_weights(axes: Axes, bar: Axes, genres: Sequence[str], groups: Sequence[str], sizes: NDArray[Any]) -> None:
+    """How much each regression leans on each group of features: (groups, genres) lengths of coefficients, >= 0."""
+    image = axes.imshow(sizes, cmap="cividis", vmin=0, aspect="auto")
+    axes.set_xticks(range(len(genres)), [short(name, NAME) for name in genres], rotation=90, parse_math=False)
+    _name_rows(axes, [name.replace("_", " ") for name in groups])
+    axes.figure.colorbar(image, cax=bar).set_label("length of its coefficients (score per sd)")
+
+
+def _grid(axes: Axes, which: Literal["both", "x", "y"]) -> None:
+    axes.grid(axis=which, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classically_punk.reporting.findings import FeatureSummary
+from classically_punk.reporting.findings import FeatureSummary, Findings, MetricRow
 
 FAMILIES: tuple[str, ...] = ("tempo", "pitch", "timbre", "loudness")
+HEARD: tuple[str, ...] = (
+    "tempo_bpm",
+    "tempo_onset_pulse",
+    "pitch_class12_share",
+    "pitch_interval5_correlation",
+    "pitch_chroma_mean",
+    "timbre_centroid_mean",
+    "timbre_flatness_mean",
+    "loudness_integrated_lufs",
+    "loudness_level_dev",
+)
+"""What a listener would ask for, in units of its own; it stands first in its family, whatever separates best."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,10 @@ class Column:
 
 
 def by_family(rows: Sequence[FeatureSummary]) -> dict[str, list[Column]]:
-    """Columns of each family, the most telling first; families in their usual order, unknown ones behind."""
+    """Columns of each family: what listeners ask for (`HEARD`), then the most telling first; families in usual order.
+
+    Unknown families stand behind.
+    """
     found: dict[str, list[FeatureSummary]] = {}
     for row in rows:
         found.setdefault(row.column, []).append(row)
@@ -62,6 +77,49 @@ def by_family(rows: Sequence[FeatureSummary]) -> dict[str, list[Column]]:
         families.setdefault(first.family, []).append(Column(name, first.unit, first.meaning, first.family, ordered))
     place = {family: at for at, family in enumerate(FAMILIES)}
     return {
-        family: sorted(families[family], key=lambda column: -column.separation)
+        family: sorted(families[family], key=lambda column: (_asked_for(column.name), -column.separation))
         for family in sorted(families, key=lambda family: (place.get(family, len(place)), family))
     }
+
+
+def _asked_for(name: str) -> int:
+    return HEARD.index(name) if name in HEARD else len(HEARD)
+
+
+ALTERED = ("length", "mp3", "gain", "resampled", "noise")
+"""Kinds of conditions under which the clip itself is another."""
+Threshold = tuple[str, MetricRow, MetricRow, MetricRow]
+
+
+def thresholds(findings: Findings) -> list[Threshold]:
+    """(threshold as text, coverage, accuracy, cost per 1000) that were measured, by rising threshold.
+
+    Without the one that was chosen on training clips.
+    """
+    told = []
+    for name, accuracy in findings.conditions("threshold"):
+        if name == "cheapest":
+            continue
+        coverage, cost = (
+            findings.find(accuracy.protocol, metric, None, f"threshold:{name}")
+            for metric in ("coverage", "cost_per_1000")
+        )
+        if coverage is not None and cost is not None:
+            told.append((name, coverage, accuracy, cost))
+    return sorted(told, key=lambda one: float(one[0]))
+
+
+def differences(findings: Findings, kind: str) -> list[tuple[str, MetricRow]]:
+    """(what follows the colon, `accuracy_difference`) of the conditions of a kind, the worst first.
+
+    `altered` takes all kinds of altered clips together, by their whole names.
+    """
+    kinds = ALTERED if kind == "altered" else (kind,)
+    found = [
+        (f"{one}:{name}" if kind == "altered" else name, row)
+        for one in kinds
+        for name, accuracy in findings.conditions(one)
+        if (row := findings.find(accuracy.protocol, "accuracy_difference", None, f"{one}:{name}")) is not None
+        and row.value is not None
+    ]
+    return sorted(found, key=lambda pair: (pair[1].value or 0.0, pair[0]))

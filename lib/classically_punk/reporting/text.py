@@ -8,8 +8,28 @@ import unicodedata
 from classically_punk.reporting.findings import MetricRow
 
 MINUS = "\N{MINUS SIGN}"
-SHARES = frozenset({"accuracy", "control_accuracy", "precision", "recall", "f1", "ece", "coverage"})
+SHARES = frozenset(
+    {
+        "accuracy",
+        "accuracy_difference",
+        "control_accuracy",
+        "coverage",
+        "ece",
+        "ece_floor",
+        "ece_plain",
+        "ece_plain_floor",
+        "f1",
+        "precision",
+        "psi_beyond",
+        "recall",
+        "same_artist_price",
+        "worst_recall",
+    }
+)
 """Metrics that are shares of one and are told in per cent; all others are told as plain numbers."""
+
+COUNTS = frozenset({"confusion", "cost_per_1000", "test_part_looks"})
+"""Metrics told with three significant digits, or as the whole numbers they are."""
 
 _HIDDEN = frozenset({"Cc", "Cs", "Cf", "Co", "Cn", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"  # scripts and emoji need these two
@@ -65,7 +85,9 @@ def value_text(metric: str, value: float | None) -> str:
         return "–"
     if metric in SHARES:
         return percent(value)
-    return plain(value) if metric == "confusion" or metric.startswith("straddling_") else signed(f"{value:.3f}")
+    if metric in COUNTS or metric.startswith("straddling_"):
+        return plain(value)
+    return signed(f"{value:.3f}")
 
 
 def interval_text(row: MetricRow) -> str:

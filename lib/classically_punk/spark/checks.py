@@ -25,10 +25,13 @@ SAFE_HOURS = 168.0
 
 
 def corpus(settings: Settings) -> None:
-    """The corpus is there, apart from what is written, and has a file; a manifest, where one is used, can be read."""
+    """The corpus is there, apart from what is written, and has a file; a manifest, where one is used, can be read.
+
+    A folder that is watched may be empty to begin with.
+    """
     root = os.fsencode(settings.folder("corpus.root"))
     _apart(root, settings)
-    if next(inventory.walk(root), None) is None:
+    if next(inventory.walk(root), None) is None and not settings.run.watch:
         raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
     if settings.corpus.labels == "manifest":
         labels.read_manifest(Path(settings.need("corpus.manifest")), root)
@@ -56,7 +59,7 @@ def _apart(root: bytes, settings: Settings) -> None:
 
 def unlabelled(settings: Settings) -> None:
     """Where a corpus is named, it can be read; without one, the clips of earlier runs are meant."""
-    if settings.corpus.root:
+    if settings.corpus.root or settings.run.watch:
         corpus(settings)
 
 

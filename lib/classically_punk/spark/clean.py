@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk import atomic
-from classically_punk.modelling import published
+from classically_punk.modelling import published, training_clips
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, schemas
 from classically_punk.spark.progress import say
@@ -17,10 +17,11 @@ from classically_punk.spark.tables import STAGING, Warehouse
 
 
 def clean_warehouse(warehouse: Warehouse, settings: Settings, run: Run) -> None:
-    """Removes staged rows, half-written files and exhibits without a clip; marks dead runs; vacuums every table."""
+    """Removes staged rows, half-written files, what nothing names any more; marks dead runs; vacuums every table."""
     with run.stage("leftovers"):
         run.counts["staged_runs_removed"] = _staged(warehouse.root / STAGING)
         run.counts["half_files_removed"] = _half_written(warehouse.root)
+        run.counts["clip_lists_removed"] = _superseded_lists(warehouse.root)
         run.counts["exhibits_removed"] = _exhibits(warehouse)
         run.counts["runs_lost"] = _lost_runs(warehouse, run)
     with run.stage("vacuum"):
@@ -42,6 +43,13 @@ def _staged(folder: Path) -> int:
 
 def _half_written(root: Path) -> int:
     found = [file for name in (published.FOLDER, exhibits.FOLDER) for file in (root / name).glob(atomic.LEFT_BEHIND)]
+    for file in found:
+        file.unlink()
+    return len(found)
+
+
+def _superseded_lists(root: Path) -> int:
+    found = training_clips.superseded(root)
     for file in found:
         file.unlink()
     return len(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -10,8 +11,11 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError, redacted
 from classically_punk.features import catalogue
+from classically_punk.features.feedback import place as feedback_place
 from classically_punk.modelling import published
+from classically_punk.reporting.examined import AudioKind, Costs, WarningCount
 from classically_punk.reporting.findings import (
+    SENT,
     Counts,
     Exhibit,
     FeatureSummary,
@@ -22,10 +26,12 @@ from classically_punk.reporting.findings import (
     NearDuplicate,
     Protocol,
     RejectCount,
+    Sent,
     describe_protocol,
 )
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, schemas
+from classically_punk.spark import examine, exhibits, schemas
+from classically_punk.spark.feedback import STAGE
 from classically_punk.spark.present import present_clips
 from classically_punk.spark.runs import Run, versions
 from classically_punk.spark.tables import Warehouse
@@ -39,11 +45,13 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
 
     Raises ConfigError where nothing has been read yet.
     """
-    clips = present_clips(warehouse).persist()
+    clips = present_clips(warehouse, feedback=settings.corpus.feedback).persist()
     if clips.isEmpty():
         raise ConfigError("warehouse.root", "no clips yet: run ingest_clips or import_features first")
     model = _model(warehouse)
     metrics = _metrics(warehouse, model.model_id) if model else []
+    shown = _exhibits(warehouse, clips)
+    cost = settings.cost
     found = Findings(
         run_id=run.run_id,
         started_at=_text(run.started_at),
@@ -53,16 +61,25 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
         decoder="; ".join(sorted(r["decoder"] for r in clips.select("decoder").distinct().collect() if r["decoder"])),
         rejects=_rejects(warehouse),
         near_duplicates=_near_duplicates(clips),
+        sent=_sent(warehouse, settings),
         genres=_genres(clips),
         features=_summaries(warehouse, clips),
-        exhibits=_exhibits(warehouse, clips),
+        exhibits=shown,
         metrics=metrics,
         protocols=_protocols(metrics, settings, clips),
         model=model,
         run_dates=_dates(warehouse),
         versions=versions(warehouse.spark),
         table_versions={name: warehouse.version(name) for name in schemas.tables() if name != "runs"},
+        audio=_audio(clips),
+        warnings=_warnings(clips),
+        costs=Costs(cost.wrong, cost.not_sure, cost.human_check, cost.pairs),
+        pace=examine.pace(warehouse, run, clips),
+        max_control_accuracy=settings.evaluation.max_control_accuracy,
     )
+    if model is not None:
+        looked = examine.examined(warehouse, clips, found, {one.clip_id for one in shown})
+        found = replace(found, examined=looked)
     clips.unpersist()
     return found
 
@@ -101,12 +118,39 @@ def _rejects(warehouse: Warehouse) -> list[RejectCount]:
     return sorted(found, key=lambda reject: (-reject.n, reject.reason))
 
 
+def _audio(clips: DataFrame) -> list[AudioKind]:
+    """Kinds of audio, the most frequent first."""
+    kind = ("container", "codec", "sample_rate_hz", "channels")
+    rows = clips.where("sample_rate_hz IS NOT NULL").groupBy(*kind).count().collect()
+    told = [
+        AudioKind(r["container"] or "", r["codec"] or "", r["sample_rate_hz"], r["channels"] or 0, int(r["count"]))
+        for r in rows
+    ]
+    return sorted(told, key=lambda one: (-one.clips, one.container, one.codec, one.sample_rate_hz, one.channels))
+
+
+def _warnings(clips: DataFrame) -> list[WarningCount]:
+    rows = clips.select("path", F.explode("warnings").alias("code")).groupBy("code")
+    told = rows.agg(F.count("*").alias("n"), F.min("path").alias("example")).collect()
+    found = [WarningCount(row["code"], int(row["n"]), row["example"]) for row in told]
+    return sorted(found, key=lambda one: (-one.n, one.code))
+
+
 def _near_duplicates(clips: DataFrame) -> list[NearDuplicate]:
     """Up to `EXAMPLES` pairs, the smallest paths first."""
     firsts = clips.select(F.col("clip_id").alias("near_duplicate_of"), F.col("path").alias("first"))
     pairs = clips.select("path", "near_duplicate_of").join(firsts, "near_duplicate_of").orderBy("path")
     found = pairs.limit(EXAMPLES).collect()
     return [NearDuplicate(PurePosixPath(row["path"]).name, PurePosixPath(row["first"]).name) for row in found]
+
+
+def _sent(warehouse: Warehouse, settings: Settings) -> Sent | None:
+    """What people sent; None where the server has kept nothing."""
+    if not feedback_place(warehouse.root).parent.is_dir():
+        return None
+    labels = warehouse.read("clips").where(F.col("decoder") == STAGE).groupBy("genre").count().collect()
+    bad = warehouse.read("rejects").where(F.col("stage") == STAGE).count()
+    return Sent({row["genre"]: row["count"] for row in labels}, bad, settings.corpus.feedback)
 
 
 def _genres(clips: DataFrame) -> list[GenreCount]:
@@ -186,25 +230,29 @@ def _model(warehouse: Warehouse) -> ModelSummary | None:
         fitted_by=first["fitted_by"],
         published_at=_text(first["published_at"]),
         run_id=first["run_id"],
+        threshold=first["decision"]["threshold"] or 0.0,
     )
 
 
 def _metrics(warehouse: Warehouse, model_id: str) -> list[MetricRow]:
-    """The newest measurement of the model under each protocol."""
-    mine = warehouse.read("metrics").where((F.col("model_id") == model_id) & F.col("condition").isNull())
+    """The newest measurement of the model under each protocol and condition, drift included."""
+    mine = warehouse.read("metrics").where(F.col("model_id") == model_id)
     rows = [row.asDict() for row in mine.collect()]
-    newest: dict[str, tuple[str, str]] = {}
+    newest: dict[tuple[str, str | None], tuple[str, str]] = {}
     for row in rows:
-        newest[row["protocol"]] = max(newest.get(row["protocol"], ("", "")), (row["run_id"], row["evaluation_digest"]))
-    now = [row for row in rows if (row["run_id"], row["evaluation_digest"]) == newest[row["protocol"]]]
-    order = ("protocol", "metric", "genre", "predicted_genre")
+        about = row["protocol"], row["condition"]
+        newest[about] = max(newest.get(about, ("", "")), (row["run_id"], row["evaluation_digest"]))
+    now = [
+        row for row in rows if (row["run_id"], row["evaluation_digest"]) == newest[row["protocol"], row["condition"]]
+    ]
+    order = ("protocol", "condition", "metric", "genre", "predicted_genre")
     return [MetricRow(**row) for row in sorted(now, key=lambda row: [row[name] or "" for name in order])]
 
 
 def _protocols(metrics: list[MetricRow], settings: Settings, clips: DataFrame) -> list[Protocol]:
     grouped = clips.where("group_id IS NOT NULL").limit(1).count() > 0
     told = []
-    for name in sorted({row.protocol for row in metrics}):
+    for name in sorted({row.protocol for row in metrics} - {SENT}):
         folded = name in ("group-folds", "random-folds")
         caveat = None
         if name == "group-folds" and not grouped:

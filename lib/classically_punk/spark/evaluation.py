@@ -113,13 +113,13 @@ class Judging:
     def conditions(self) -> dict[str | None, Measure]:
         """By name, how each condition is measured; None is the model itself, which the others are compared with."""
         chosen = self.settings.evaluation
-        other = "argmax" if self.settings.model.decision == "score-space" else "score-space"
         told: dict[str | None, Measure] = {None: self._main}
         told |= {f"threshold:{at:g}": partial(self._threshold, at) for at in chosen.thresholds}
         told["threshold:cheapest"] = self._cheapest
         told |= {"baseline:chance": self._chance, "baseline:majority": self._majority}
         told[LEAST_SQUARES] = self._least_squares
-        told[f"baseline:{other}"] = partial(self._decided, other)
+        others = {"argmax", "score-space"} - {self.settings.model.decision}
+        told |= {f"baseline:{other}": partial(self._decided, other) for other in sorted(others)}
         if self.strictest:
             if chosen.ablation:
                 groups = catalogue.groups(self.settings.model.feature_set)

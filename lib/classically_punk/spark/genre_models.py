@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError
-from classically_punk.modelling import digest, inference, protocols, published, regression
+from classically_punk.modelling import digest, inference, protocols, published, regression, training_clips
 from classically_punk.modelling.arrays import Floats, ModelError
 from classically_punk.modelling.decision import Layer
 from classically_punk.modelling.moments import Moments, merge_all
@@ -24,7 +24,7 @@ from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import copies, schemas, vectors
+from classically_punk.spark import copies, neighbours, schemas, vectors
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -57,7 +57,7 @@ def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Train
         say(f"{len(data.genres)} regressions fitted on {len(data.clips)} clips")
     else:
         say(f"model {name} stands already")
-    _publish(warehouse, name)
+    _publish(warehouse, name, data)
     return name
 
 
@@ -213,16 +213,18 @@ def _numbers(values: Floats) -> list[float] | None:
     return values.tolist() if np.isfinite(values).all() else None
 
 
-def _publish(warehouse: Warehouse, name: str) -> None:
-    """Writes the model's JSON from its rows and points `current.json` at it, unless that is in force already."""
+def _publish(warehouse: Warehouse, name: str, data: Training) -> None:
+    """Writes the model's files from its rows and points `current.json` at them, unless they are in force already."""
     if not _in_force(warehouse, name):
-        published.publish(warehouse.root, published_model(warehouse, name))
+        model = published_model(warehouse, name)
+        published.publish(warehouse.root, model, neighbours.clips_of(data, model))
 
 
 def _in_force(warehouse: Warehouse, name: str) -> bool:
     try:
-        return published.load_current(warehouse.root).model_id == name
-    except published.PublishedModelError:
+        there = published.load_current(warehouse.root).model_id == name
+        return there and training_clips.read(warehouse.root, name) is not None
+    except (published.PublishedModelError, training_clips.TrainingClipsError):
         return False  # nothing published yet, or damaged: written anew from the table
 
 

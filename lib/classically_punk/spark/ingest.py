@@ -20,6 +20,7 @@ from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, near_duplicates, schemas
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
+from classically_punk.spark.feedback import STAGE, take_feedback
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -54,6 +55,7 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         _apply(warehouse, plan, settings, run)
     with run.stage("reconcile"):
         _reconcile(warehouse, plan.where("here").select("path_bytes"), root, run, settings)
+    take_feedback(warehouse, settings, run)
     warehouse.drop_staged()
 
 
@@ -248,6 +250,9 @@ def _desired_clips(known: DataFrame, files: DataFrame, described: DataFrame, run
     d = "described"
     fresh = described.where(F.col(f"{d}.reason").isNull()).withColumn("clip_id", F.col(f"{d}.clip_id"))
     fresh = fresh.dropDuplicates(["clip_id"])
+    # a clip that somebody sent is now in a file, too: what the file holds takes the place of what was sent
+    sent = known.where("decoder = 'feedback'").join(fresh, "clip_id", "left_semi").select("clip_id")
+    known = known.join(sent, "clip_id", "left_anti")
     facts = ("audio_sha256", "duration_s", "sample_rate_hz", "channels", "container", "codec", "warnings", "decoder")
     fresh = fresh.join(known.select("clip_id"), "clip_id", "left_anti").select(
         "clip_id",
@@ -327,7 +332,7 @@ def _write_rejects(warehouse: Warehouse, plan: DataFrame, described: DataFrame, 
     if not changed.isEmpty():
         warehouse.merge("rejects", changed, ("path",))
     bad = files.where(F.col("status").isin("rejected", "skipped")).select("path")
-    over = known.join(bad, "path", "left_anti").select("path").localCheckpoint()
+    over = known.where(F.col("stage") != STAGE).join(bad, "path", "left_anti").select("path").localCheckpoint()
     if not over.isEmpty():
         warehouse.remove("rejects", over, ("path",))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql import SparkSession
 from classically_punk.errors import ConfigError, PunkError, redacted
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings, help_text
-from classically_punk.spark import dry_run, functions
+from classically_punk.spark import dry_run, functions, watch
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
 from classically_punk.spark.remedies import check_clock, remedy
@@ -25,14 +26,19 @@ Work = Callable[[Warehouse, Settings, Run], None]
 Check = Callable[[Settings], object]
 
 
-def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -> int:
-    """Reads the configuration, runs `checks` on it before Spark starts, then `work`. Returns the exit status."""
+def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check, watches: bool = False) -> int:
+    """Reads the configuration, runs `checks` on it before Spark starts, then `work`. Returns the exit status.
+
+    A job that `watches` does its work again and again where `run.watch` asks for it; others refuse that key.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     if "--help" in words or "-h" in words:
         print(help_text(f"jobs/{name}.py"))
         return DONE
     try:
         settings = Settings.from_command_line(words)
+        if settings.run.watch and not watches:
+            raise ConfigError("run.watch", f"{name} does not watch a folder; ingest_clips and classify_clips do")
         for check in checks:
             check(settings)
         if settings.run.dry_run:
@@ -42,10 +48,12 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check) -
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
-    run = Run(name, settings)
     try:
-        with WarehouseLock(root, run.run_id, name) as lock:
-            return _in_session(root, settings, run, work, lock)
+        if settings.run.watch:
+            return _watched(name, root, settings, work)
+        run = Run(name, settings)
+        with WarehouseLock(root, run.run_id, name) as lock, _session(name) as spark:
+            return _recorded(spark, root, settings, run, work, lock)
     except ConfigError as error:
         say(f"error: {error}")
         return USAGE
@@ -64,14 +72,31 @@ def _told(error: Exception) -> int:
     return UNEXPECTED
 
 
-def _in_session(root: Path, settings: Settings, run: Run, work: Work, lock: WarehouseLock) -> int:
-    spark = session(run.job)
-    warehouse = Warehouse(spark, root)
+def _watched(name: str, root: Path, settings: Settings, work: Work) -> int:
+    """Rounds in one session, each a run of its own with the lock of the warehouse: others may write between them."""
+
+    def one_round() -> int | None:
+        run = Run(name, settings)
+        with ExitStack() as held:
+            try:
+                lock = held.enter_context(WarehouseLock(root, run.run_id, name))
+            except ConfigError as error:
+                say(f"waiting: {error}")
+                return None
+            return _recorded(spark, root, settings, run, work, lock)
+
+    with _session(name) as spark:
+        return watch.rounds(root, settings, one_round, lambda: watch.is_alive(spark))
+
+
+@contextmanager
+def _session(name: str) -> Iterator[SparkSession]:
+    spark = session(name)
     try:
-        lock.hold_in_engine(spark)
-        return _recorded(warehouse.open(run.run_id), settings, run, work)
+        yield spark
     finally:
-        spark.stop()
+        if watch.is_alive(spark):
+            spark.stop()
 
 
 def session(name: str) -> SparkSession:
@@ -79,7 +104,9 @@ def session(name: str) -> SparkSession:
     return SparkSession.builder.appName(f"classically-punk {name}").getOrCreate()
 
 
-def _recorded(warehouse: Warehouse, settings: Settings, run: Run, work: Work) -> int:
+def _recorded(spark: SparkSession, root: Path, settings: Settings, run: Run, work: Work, lock: WarehouseLock) -> int:
+    lock.hold_in_engine(spark)
+    warehouse = Warehouse(spark, root).open(run.run_id)
     run.record(warehouse, "running")
     functions.register(warehouse.spark, settings)
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from classically_punk import reporting
+from classically_punk.reporting import office
 from classically_punk.settings import Settings
 from classically_punk.spark import copies, vectors
 from classically_punk.spark.altered import alter_clips
 from classically_punk.spark.collect import collect_findings
+from classically_punk.spark.drift import measure_drift
 from classically_punk.spark.evaluation import evaluate_genres
 from classically_punk.spark.fill_in import extract_features
 from classically_punk.spark.genre_models import model_id, train_genres
@@ -30,7 +32,9 @@ def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 def evaluate(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Judges the model of the labelled clips under the configured protocols."""
     data = training(warehouse, settings)
-    evaluate_genres(warehouse, settings, run, data, model_id(data, settings))
+    name = model_id(data, settings)
+    evaluate_genres(warehouse, settings, run, data, name)
+    measure_drift(warehouse, settings, run, data, name)
 
 
 def report(warehouse: Warehouse, settings: Settings, run: Run) -> None:
@@ -38,8 +42,11 @@ def report(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     with run.stage("report"):
         folder = settings.folder("reports.root")
         reporting.write_report(collect_findings(warehouse, settings, run), folder)
+        problem = office.write_pdf(folder / "slides.pptx", folder / "slides.pdf") if settings.reports.pdf else None
     say(f"report: {folder / 'report.html'}")
     say(f"slides: {folder / 'slides.pptx'}")
+    if settings.reports.pdf:
+        say(f"slides as PDF: {problem or folder / 'slides.pdf'}")
 
 
 def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
@@ -51,5 +58,6 @@ def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         data = training(warehouse, settings)
     name = train_genres(warehouse, settings, run, data)
     evaluate_genres(warehouse, settings, run, data, name)
+    measure_drift(warehouse, settings, run, data, name)
     data.unpersist()
     report(warehouse, settings, run)

@@ -15,12 +15,22 @@ def live(files: DataFrame) -> DataFrame:
     return files.where(ACCEPTED).select("clip_id").distinct()
 
 
-def present_clips(warehouse: Warehouse) -> DataFrame:
-    """Rows of `clips` that have a live file, and the published ones, which never had any."""
+def present_clips(warehouse: Warehouse, *, feedback: bool = False) -> DataFrame:
+    """Rows of `clips` that have a live file, and the published ones, which never had any.
+
+    With `feedback` also what people sent and labelled with a genre of these, where none of these has the same audio.
+    """
     clips = warehouse.read("clips")
     published = clips.where("decoder = 'published'")
-    from_files = clips.where("decoder != 'published'").join(live(warehouse.read("files")), "clip_id", "left_semi")
-    return from_files.unionByName(published)
+    sent = clips.where("decoder = 'feedback'")
+    of_files = clips.where("decoder NOT IN ('published', 'feedback')")
+    present = of_files.join(live(warehouse.read("files")), "clip_id", "left_semi").unionByName(published)
+    if not feedback:
+        return present
+    sent = sent.join(present.select("genre"), "genre", "left_semi").join(present, "audio_sha256", "left_anti")
+    at = F.row_number().over(Window.partitionBy("audio_sha256").orderBy("clip_id"))
+    first = sent.withColumn("at", at).where("at = 1")
+    return present.unionByName(first.select(*present.columns))
 
 
 def first_files(warehouse: Warehouse) -> DataFrame:

@@ -76,7 +76,7 @@ REJECTS = StructType(
         _column("path", STRING, "absolute path, as in files"),
         _column("reason", STRING, "reason code"),
         _column("detail", STRING, "what was found, and what was needed"),
-        _column("stage", STRING, "inventory, decode or describe"),
+        _column("stage", STRING, "inventory, decode, describe or feedback"),
         _column("run_id", STRING, "the run that found it"),
     ]
 )

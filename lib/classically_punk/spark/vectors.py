@@ -132,7 +132,9 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
         for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
         if n in present - {*names}
     )
-    clips = present_clips(warehouse).where("genre IS NOT NULL AND duplicate_of IS NULL")
+    clips = present_clips(warehouse, feedback=settings.corpus.feedback).where(
+        "genre IS NOT NULL AND duplicate_of IS NULL"
+    )
     # every row carries classic57, whichever set it was described for
     known = {catalogue.feature_set_id(n, settings.features.segment_s) for n in {name, "punk"}}
     features = warehouse.read("features").where(F.col("feature_set").isin(*known))

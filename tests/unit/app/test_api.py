@@ -24,7 +24,7 @@ from tests.zoo.test_zoo import CASES
 from classically_punk import errors
 from classically_punk.app import api, feedback, reasons, serve
 from classically_punk.app.current import Current
-from classically_punk.modelling import published
+from classically_punk.modelling import published, training_clips
 from classically_punk.settings import Settings
 
 WriteWav = Callable[..., Path]
@@ -372,9 +372,13 @@ def test_an_error_nobody_foresaw_tells_nothing_of_the_machine(app: Any, loud: by
 def test_a_newly_published_model_is_used_and_a_broken_one_is_not(
     client: TestClient, loud: bytes, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    published.publish(root, model(model_id="another", genres=("noisy", "quiet")))
+    clips = training_clips.to_parquet(["a"], ["known.wav"], ["noisy"], [[0.0]])
+    published.publish(root, model(model_id="another", genres=("noisy", "quiet")), clips)
     try:
-        assert post(client, loud).json()["best"] == "noisy"
+        told = post(client, loud).json()
+        assert (told["best"], told["no_nearest"]) == ("noisy", None)
+        ((name, distance),) = [(one["name"], one["distance"]) for one in told["nearest"]]
+        assert (name, distance) == ("known.wav", pytest.approx(told["scores"]["noisy"]))  # both are its level
         (root / "published/current.json").write_text("{")
         told = client.get("/api/model").json()
         assert told["model_id"] == "another"

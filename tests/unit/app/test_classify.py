@@ -18,7 +18,7 @@ from tests.unit.app.conftest import LOUD, QUIET, model, sine
 
 from classically_punk.app import answers, cli
 from classically_punk.app.terminal import Counter, shown
-from classically_punk.modelling import published
+from classically_punk.modelling import published, training_clips
 
 WriteWav = Callable[..., Path]
 KEYS = ["path", "best", "predicted", "confidence", "probabilities", "scores", "reason", "detail", "warnings"]
@@ -293,6 +293,28 @@ def test_the_table_lists_every_feature_of_the_model(
     assert list(line) == [*KEYS, "explanation"]
     (family,) = line["explanation"]["families"]
     assert family["features"][0]["push"] == family["push"] == pytest.approx(-QUIET / math.sqrt(2), abs=1e-3)
+
+
+def test_explained_answers_name_the_nearest_training_clips(
+    tmp_path: Path, write_wav: WriteWav, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["far\x1b.wav", "near.wav"]
+    clips = training_clips.to_parquet(["a", "b"], names, ["loud", "quiet"], [[3.0], [0.0]])
+    published.publish(tmp_path / "warehouse", model(), clips)
+    root, song = f"--warehouse.root={tmp_path / 'warehouse'}", write_wav(tmp_path / "song.wav", sine(QUIET))
+    assert cli.main(["classify", str(song), "--explain", "--json", root]) == 0
+    (line,) = lines(capsys.readouterr().out)
+    assert list(line) == [*KEYS, "explanation", "nearest"]
+    rms = QUIET / math.sqrt(2)  # mean 0 and scale 1: its standing is its level
+    assert [one["name"] for one in line["nearest"]] == ["near.wav", r"far\x1b.wav"]
+    assert [one["distance"] for one in line["nearest"]] == pytest.approx([rms, 3 - rms], abs=1e-3)
+    assert cli.main(["classify", str(song), "--explain", root]) == 0
+    assert r"nearest in training: near.wav (quiet, 0.04 sd), far\x1b.wav (loud, 2.96 sd)" in capsys.readouterr().out
+    (tmp_path / f"warehouse/published/{model().model_id}.clips.parquet").write_bytes(b"other")
+    assert cli.main(["classify", str(song), "--explain", "--json", root]) == 0
+    said = capsys.readouterr()
+    assert list(*lines(said.out)) == [*KEYS, "explanation"]
+    assert said.err == "punk: the list of training clips is not the file that was published with the model\n"
 
 
 def test_a_song_comes_through_standard_input(tmp_path: Path, write_wav: WriteWav, warehouse: str) -> None:

@@ -131,3 +131,30 @@ def test_a_genre_that_a_fold_does_not_learn_is_never_answered() -> None:
     found = judge(learner(x, y, cell, kind="score-space", lam=0.1), FOLDS, LESSONS)
     assert (found.best[found.fold == 0] != 2).all()
     assert np.isfinite(found.shares).all()
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(1.0, "argmax"), (0.25, "score-space")])
+def test_the_decision_left_open_follows_the_sizes_of_the_genres(kept: float, expected: str) -> None:
+    x, y, cell = clips(n=600)
+    stays = (y != 0) | (np.arange(len(y)) % 100 < 100 * kept)
+    x, y, cell = x[stays], y[stays], cell[stays]
+    found = judge(learner(x, y, cell, lam=0.2, kind="auto"), FOLDS, LESSONS)
+    told = judge(learner(x, y, cell, lam=0.2, kind=expected), FOLDS, LESSONS)
+    np.testing.assert_array_equal(found.best, told.best)
+    np.testing.assert_array_equal(found.shares, told.shares)
+    other = "argmax" if expected == "score-space" else "score-space"
+    assert (found.shares != judge(learner(x, y, cell, lam=0.2, kind=other), FOLDS, LESSONS).shares).any()
+
+
+def test_a_genre_without_training_clips_does_not_make_the_others_unequal() -> None:
+    x, y, cell = clips(n=600)
+    held = Lesson(inner=((0,), (1,)), apart=((0,), (1,)))
+    absent = (y == 2) & np.isin(cell, (0, 1))
+    assert learner(x[~absent], y[~absent], cell[~absent], kind="auto").kind_for(held) == "argmax"
+
+
+def test_one_group_leaves_the_largest_score_to_decide() -> None:
+    x, y, cell = clips()
+    some = (y != 0) | (np.arange(len(y)) % 10 == 0)
+    alone = Lesson(inner=((0, 1),), apart=((0, 1),))
+    assert learner(x[some], y[some], cell[some], kind="auto").kind_for(alone) == "argmax"

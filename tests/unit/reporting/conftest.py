@@ -7,6 +7,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from classically_punk.reporting.examined import (
+    AudioKind,
+    CalibrationBin,
+    Collinearity,
+    Costs,
+    Examined,
+    Judgement,
+    Pace,
+    Push,
+    Reasoning,
+    ScoreSpread,
+    WarningCount,
+    Weight,
+)
 from classically_punk.reporting.findings import (
     Counts,
     Exhibit,
@@ -95,6 +109,81 @@ def metrics(genres: Sequence[str], protocol: str, run_id: str, clips: int, rng: 
     return rows
 
 
+CONDITIONS = (
+    *(f"threshold:0.{tenths}" for tenths in range(3, 10)),
+    "threshold:cheapest",
+    *(f"baseline:{name}" for name in ("chance", "majority", "least-squares", "score-space", "random-forest")),
+    *(f"ablation:{name}" for name in ("mfcc", "chroma", "onset")),
+    *(f"control:{name}" for name in ("length", "raw", "conditioned")),
+    "length:3",
+    "mp3:64",
+)
+
+
+def under_conditions(protocol: str, run_id: str, clips: int, rng: np.random.Generator) -> list[MetricRow]:
+    """Figures over all genres under every kind of condition, as an evaluation leaves them."""
+
+    def row(condition: str | None, metric: str, value: float) -> MetricRow:
+        return MetricRow(run_id, MODEL, protocol, metric, value, value - 0.03, value + 0.02, clips, condition=condition)
+
+    rows = [row(None, name, float(rng.uniform(0.03, 0.1))) for name in ("worst_recall", "ece_floor", "coverage")]
+    rows.append(row(None, "cost_per_1000", float(rng.uniform(100, 600))))
+    for condition in CONDITIONS:
+        rows.append(row(condition, "accuracy", float(rng.uniform(0.1, 0.9))))
+        if condition.startswith("threshold:"):
+            rows.append(row(condition, "coverage", float(rng.uniform(0.2, 0.9))))
+            rows.append(row(condition, "cost_per_1000", float(rng.uniform(100, 600))))
+        elif condition != "baseline:chance":
+            rows.append(row(condition, "accuracy_difference", float(rng.uniform(-0.2, 0.05))))
+        if condition.startswith("control:"):
+            rows.append(row(condition, "control_accuracy", rows[-2].value or 0.0))
+    rows.append(row("threshold:cheapest", "threshold", 0.55))
+    return rows
+
+
+def examined_of(genres: Sequence[str], shown: Sequence[Exhibit], rng: np.random.Generator) -> Examined:
+    """What a look into the model would leave: a judgement for each clip shown, mistakes, spreads, weights."""
+    groups = (
+        ("tempo", "onset"),
+        ("pitch", "chroma"),
+        ("timbre", "mfcc"),
+        ("timbre", "contrast"),
+        ("loudness", "level"),
+    )
+
+    def judged(genre: str, best: str, clip_id: str, name: str) -> Judgement:
+        scores = {other: float(rng.uniform(-0.2, 0.4)) for other in genres} | {best: 0.6}
+        pushes = [Push(family, group, float(rng.normal(0, 0.1))) for family, group in groups]
+        told = [
+            Reasoning(one, 0.1 + sum(p.push for p in pushes), 0.1, pushes, [f"towards {one}: tempo +0.1, faster"])
+            for one in dict.fromkeys((best, genre))
+        ]
+        return Judgement(clip_id, name, genre, best, best, 0.7123, scores, told)
+
+    spreads = []
+    for genre in genres:
+        for target in (0, 1):
+            p05, p25, median, p75, p95 = np.sort(rng.normal(0.6 * target, 0.2, 5))
+            spreads.append(ScoreSpread(genre, target, 30, float(median), 0.2, p05, p25, median, p75, p95))
+    return Examined(
+        protocol="group-folds",
+        run_id=RUN,
+        clips=37 * len(genres),
+        outside=0.3456,
+        residual_skewness=1.234,
+        shown=[judged(one.genre, one.genre, one.clip_id, one.name) for one in shown],
+        mistakes=[
+            judged(genre, genres[at - 1], f"{at:064x}", f"{genre}.wrong.wav") for at, genre in enumerate(genres[:5])
+        ],
+        calibration=[CalibrationBin(30, 0.05 + at / 10, float(rng.uniform(0.1, 0.9)), 0.1, 0.9) for at in range(10)],
+        spreads=spreads,
+        weights=[
+            Weight(genre, family, group, 10, float(rng.uniform(0, 1))) for genre in genres for family, group in groups
+        ],
+        collinearity=Collinearity(13, 370, 123.4, 5.6, 78.9, 4, "timbre_mfcc01_mean"),
+    )
+
+
 def findings_of(
     genres: Sequence[str] = TEN,
     *,
@@ -121,7 +210,7 @@ def findings_of(
     rows = []
     if evaluated:
         rows = metrics(genres, "random-folds", EARLIER, clips, rng) + metrics(genres, "group-folds", RUN, clips, rng)
-        rows.append(MetricRow(RUN, MODEL, "group-folds", "accuracy", 0.2159, 0.19, 0.25, 9, condition="length:3"))
+        rows += under_conditions("group-folds", RUN, clips * len(genres), rng)
     model = ModelSummary(
         MODEL,
         "punk@0123456789ab",
@@ -136,6 +225,7 @@ def findings_of(
         run_id=RUN,
     )
     total = clips * len(genres)
+    shown = [exhibit(genre, rng) for genre in genres]
     return Findings(
         run_id=RUN,
         started_at="2025-03-01T10:15:00Z",
@@ -160,14 +250,22 @@ def findings_of(
         ],
         genres=[GenreCount(genre, clips, 30.0 * clips) for genre in genres],
         features=features,
-        exhibits=[exhibit(genre, rng) for genre in genres],
+        exhibits=shown,
         metrics=rows,
         protocols=[describe_protocol("random-folds", 5), describe_protocol("group-folds", 5)],
         model=model if trained else None,
         run_dates={RUN: "2025-03-01T10:15:00Z", EARLIER: "2025-02-28T09:00:00Z"},
         versions={"python": "3.11.9", "librosa": "0.11.0", "spark": "4.2.0"},
-        table_versions={"clips": 3, "features": 4, "metrics": 2},
-    )
+        table_versions={
+            "clips": 3, "features": 4, "files": 6, "metrics": 2, "models": 5, "predictions": 8, "rejects": 7,
+        },
+        audio=[AudioKind("WAV", "PCM_16", 22_050, 1, total), AudioKind("FLAC", "PCM_16", 44_100, 2, 1)],
+        warnings=[WarningCount("CLIPPED", 2, "/music/rock/<i>loud</i>.wav")],
+        examined=examined_of(genres, shown, rng) if evaluated and genres else Examined(),
+        costs=Costs(1.0, 0.0, 0.3, ((genres[0], genres[-1], 4.0),) if len(genres) > 1 else ()),
+        pace=Pace(RUN, total, 30.0 * total, 2, {"describe": 12.5, "train": 7.5, "evaluate": 20.0}) if total else None,
+        max_control_accuracy=0.3,
+    )  # fmt: skip
 
 
 @pytest.fixture

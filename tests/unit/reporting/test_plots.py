@@ -12,10 +12,11 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from classically_punk.reporting import plots
+from classically_punk.features import catalogue
+from classically_punk.reporting import figures, pictures, plots
 from classically_punk.reporting.findings import Findings
 from classically_punk.reporting.palette import MUTED, palette
-from classically_punk.reporting.telling import by_family
+from classically_punk.reporting.telling import HEARD, by_family
 
 Make = Callable[..., Findings]
 
@@ -23,7 +24,7 @@ Make = Callable[..., Findings]
 def test_each_panel_of_a_family_has_its_unit_and_one_box_per_genre(make_findings: Make) -> None:
     findings = make_findings()
     columns = by_family(findings.features)["timbre"]
-    figure = plots.family_figure(columns[:6], palette(findings.names))
+    figure = figures.family_figure(columns[:6], palette(findings.names))
     for column, axes in zip(columns, figure.axes, strict=False):
         assert axes.get_title() == column.name
         assert axes.get_xlabel() == column.unit != ""
@@ -32,11 +33,20 @@ def test_each_panel_of_a_family_has_its_unit_and_one_box_per_genre(make_findings
         np.testing.assert_allclose(drawn, [(row.p25, row.p75) for row in column.by_genre])
 
 
-def test_columns_of_a_family_are_ordered_by_between_over_within_variance(make_findings: Make) -> None:
+def test_every_column_that_listeners_ask_for_is_in_the_catalogue() -> None:
+    assert set(HEARD) <= {column.name for column in catalogue.columns("punk")}
+
+
+def test_what_listeners_ask_for_stands_first_and_then_what_differs_most_between_over_within_variance(
+    make_findings: Make,
+) -> None:
     findings = make_findings()
     for columns in by_family(findings.features).values():
         ratios = []
         for column in columns:
+            if column.name in HEARD:
+                assert not ratios
+                continue
             rows = [row for row in findings.features if row.column == column.name]
             ratios.append(np.var([row.mean for row in rows]) / np.mean(np.square([row.sd for row in rows])))
         assert ratios == sorted(ratios, reverse=True)
@@ -44,7 +54,7 @@ def test_columns_of_a_family_are_ordered_by_between_over_within_variance(make_fi
 
 def test_every_panel_of_an_exhibit_names_quantity_and_unit(make_findings: Make) -> None:
     exhibit = make_findings().exhibits[0]
-    figure = plots.exhibit_figure(exhibit, "#332288")
+    figure = figures.exhibit_figure(exhibit, "#332288")
     labels = [axes.get_ylabel().replace("\n", " ") for axes in figure.axes]
     assert labels == [
         "amplitude (full scale 1)",
@@ -76,7 +86,7 @@ def test_a_tone_of_1000_hz_is_drawn_at_1000_hz_on_the_frequency_axis(make_findin
 
 def test_the_confusion_matrix_writes_counts_and_shades_row_shares() -> None:
     counts = np.array([[8, 2], [0, 0]])
-    axes = plots.confusion_figure(["jazz", "rock"], counts).axes[0]
+    axes = figures.confusion_figure(["jazz", "rock"], counts).axes[0]
     assert [(text.get_position(), text.get_text()) for text in axes.texts] == [((0, 0), "8"), ((1, 0), "2")]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.8, 0.2], [0.0, 0.0]])
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("decided genre", "true genre")
@@ -84,7 +94,7 @@ def test_the_confusion_matrix_writes_counts_and_shades_row_shares() -> None:
 
 def test_scores_are_drawn_at_their_values_with_intervals(make_findings: Make) -> None:
     findings = make_findings()
-    figure = plots.scores_figure(findings, "group-folds", palette(findings.names))
+    figure = figures.scores_figure(findings, "group-folds", palette(findings.names))
     assert figure is not None
     axes = figure.axes[0]
     rows = [findings.find("group-folds", "recall", name) for name in findings.names]
@@ -108,9 +118,9 @@ def test_any_number_of_genres_gets_colours_of_its_own_in_any_order(many: int) ->
 
 def test_names_of_others_draw_as_text(make_findings: Make, tmp_path: Path) -> None:
     names = ("$\\frac{1}{ broken$", "../../up", "$x^2$", "x" * 60)
-    written = plots.write_plots(make_findings(genres=names, clips=2), tmp_path / "plots")
+    written = pictures.write_plots(make_findings(genres=names, clips=2), tmp_path / "plots")
     assert all(plot.path.parent == tmp_path / "plots" and plot.path.is_file() for plot in written)
-    axes = plots.confusion_figure(names, np.eye(4, dtype=np.int64)).axes[0]
+    axes = figures.confusion_figure(names, np.eye(4, dtype=np.int64)).axes[0]
     assert axes.get_yticklabels()[2].get_text() == "$x^2$"
     assert not axes.get_yticklabels()[2].get_parse_math()
 
@@ -119,8 +129,8 @@ def test_plots_are_the_same_bytes_twice_and_none_of_an_earlier_run_stays(make_fi
     findings = make_findings(genres=("jazz", "rock"), clips=3)
     (tmp_path / "exhibit-03-gone.png").write_bytes(b"old")
     (tmp_path / "mine.png").write_bytes(b"not ours")
-    first = {plot.path.name: plot.path.read_bytes() for plot in plots.write_plots(findings, tmp_path)}
-    second = {plot.path.name: plot.path.read_bytes() for plot in plots.write_plots(findings, tmp_path)}
+    first = {plot.path.name: plot.path.read_bytes() for plot in pictures.write_plots(findings, tmp_path)}
+    second = {plot.path.name: plot.path.read_bytes() for plot in pictures.write_plots(findings, tmp_path)}
     assert first == second
     assert {path.name for path in tmp_path.iterdir()} == {*first, "mine.png"}
     assert all(content.startswith(b"\x89PNG\r\n\x1a\n") for content in first.values())

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.unit.app.conftest import model
 
-from classically_punk.app import explain
 from classically_punk.features import catalogue
 from classically_punk.modelling.transforms import Transform
+from classically_punk.reporting import explain
 
 COLUMNS = [column.name for column in catalogue.columns("punk")]
 UNITS = {column.name: column.unit for column in catalogue.columns("punk")}

@@ -149,7 +149,7 @@ def explain(
     at = model.genres.index(genre)
     deviations = standing(model, names, segments, values)
     pushes = np.asarray(model.coefficients[at]) * deviations
-    known, own = _catalogue(model), np.asarray(values, dtype=np.float64)[answering(segments)].mean(axis=0)
+    known, own = known_features(model), np.asarray(values, dtype=np.float64)[answering(segments)].mean(axis=0)
     heard = dict(zip(names, own.tolist(), strict=True))
     column = {name: index for index, name in enumerate(model.feature_names)}
     by_source: dict[str, float] = {}
@@ -231,7 +231,7 @@ def _grouped(reasons: Iterable[Reason], names: Sequence[str]) -> list[Group]:
     return sorted(groups, key=lambda group: -group.push)
 
 
-def _catalogue(model: PublishedModel) -> dict[str, tuple[str, str, str, str]]:
+def known_features(model: PublishedModel) -> dict[str, tuple[str, str, str, str]]:
     """Feature -> family, group, meaning, unit of every feature that the model can know."""
     name = model.feature_set.partition("@")[0]
     return {
