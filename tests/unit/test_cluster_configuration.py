@@ -19,8 +19,12 @@ def properties(name: str) -> dict[str, str]:
     return {key: value.strip() for key, value in pairs}
 
 
-def test_the_cluster_authenticates_and_encrypts_and_shows_no_page() -> None:
-    found = properties("standalone.conf")
+CLUSTERS = ("standalone.conf", "yarn.conf", "kubernetes.conf")
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_cluster_authenticates_and_encrypts_and_shows_no_page(name: str) -> None:
+    found = properties(name)
     for key in ("spark.authenticate", "spark.network.crypto.enabled", "spark.io.encryption.enabled"):
         assert found[key] == "true", key
     assert found["spark.network.crypto.saslFallback"] == "false"
@@ -34,7 +38,7 @@ def test_the_local_configuration_is_bound_to_loopback() -> None:
     assert found["spark.ui.enabled"] == "false"
 
 
-@pytest.mark.parametrize("name", ["local.conf", "standalone.conf"])
+@pytest.mark.parametrize("name", ["local.conf", *CLUSTERS])
 def test_no_key_holds_a_secret_and_such_keys_are_redacted(name: str) -> None:
     found = properties(name)
     redacted = re.compile(found["spark.redaction.regex"])

@@ -90,3 +90,18 @@ def test_help_lists_every_key_and_ends_well(capfd: pytest.CaptureFixture[str]) -
     said = capfd.readouterr().out
     assert "--evaluation.split_name=" in said
     assert "--limits.max_reject_share=1.0" in said
+
+
+def test_a_dry_run_of_a_new_warehouse_starts_no_spark_and_makes_no_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "corpus/a").mkdir(parents=True)
+    (tmp_path / "corpus/a/x.wav").write_bytes(b"RIFF" * 100)
+    words = [f"--{name}.root={tmp_path}/{name}" for name in ("corpus", "warehouse", "reports")]
+    assert main("run_pipeline")([*words, "--run.dry_run=true"]) == 0
+    said = capfd.readouterr().err
+    assert "punk: 1 files seen: 1 new or changed (0.0 MiB) to open" in said
+    assert "punk: time: about 0 s" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus"]
+    line = refused("train_genres", [*words, "--run.dry_run=true"], capfd)
+    assert "run.dry_run: train_genres has no plan to tell; ingest_clips and run_pipeline do" in line

@@ -147,7 +147,7 @@ def script(*words: str) -> subprocess.CompletedProcess[str]:
         (["scripts/submit", "no_such_job"], "no job no_such_job; there are: "),
         (["scripts/submit", "../setup"], "no job ../setup"),
         (["scripts/test", "nothing"], "no tests called nothing"),
-        (["scripts/test", "cluster"], "not built yet"),
+        (["scripts/test", "cluster", "unit"], "scripts/test cluster is run by itself"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(words: list[str], said: str) -> None:

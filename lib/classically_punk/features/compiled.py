@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -127,9 +128,11 @@ def _stored() -> dict[str, bytes]:
 
 
 def _folders() -> list[Path]:
-    """Where the cache may lie: beside the sources, or in the user's own cache folder."""
+    """Where the cache may lie: in a packaged environment, beside the sources, or in the user's own cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return [Path(__file__).parent / "__pycache__", Path(home) / "classically_punk"]
+    packaged = Path(sys.prefix) / "share" / "classically_punk"  # serves the same sources in a --py-files zip, too
+    own = [Path(__file__).parent / "__pycache__", Path(home) / "classically_punk"]
+    return [packaged, *own] if packaged.is_dir() else own
 
 
 def _abi() -> str:
@@ -139,9 +142,9 @@ def _abi() -> str:
 @cache
 def _file_name() -> str:
     """Names all that machine code depends on: the sources of this folder, versions, processor."""
-    here = Path(__file__)
-    packed = [folder for folder in here.parents if folder.is_file()]  # the archive, where imported from one
-    sources = [path.read_bytes() for path in packed or sorted(here.parent.glob("*.py"))]
+    folder = resources.files("classically_punk.features")  # a folder or, where imported from one, part of an archive
+    files = sorted((each for each in folder.iterdir() if each.name.endswith(".py")), key=lambda each: each.name)
+    sources = [each.read_bytes() for each in files]
     made_for = (numba.__version__, llvmlite.__version__, sys.version, _processor())
     digest = hashlib.sha256(b"\0".join([*sources, repr(made_for).encode()])).hexdigest()
     return f"kernels-{_abi()}-{digest[:16]}.bin"

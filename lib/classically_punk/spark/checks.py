@@ -77,8 +77,11 @@ def protocols(settings: Settings) -> None:
 
 
 def reports(settings: Settings) -> None:
-    """Reports can be written."""
-    settings.writable_folder("reports.root")
+    """Reports can be written; a dry run only asks for the place."""
+    if settings.run.dry_run:
+        settings.folder("reports.root")
+    else:
+        settings.writable_folder("reports.root")
 
 
 def retention(settings: Settings) -> None:

@@ -47,7 +47,7 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         found = seen_files(root, settings)
         if found.empty:
             raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
-        plan = warehouse.staged("plan", _plan(warehouse, found, root, settings))
+        plan = warehouse.staged("plan", plan_of(warehouse, found, root, settings))
         actions = {row["action"]: row["count"] for row in plan.groupBy("action").count().collect()}
     run.counts |= {"seen": len(found), "to_open": actions.get("open", 0), "gone": actions.get("gone", 0)}
     say(f"{len(found)} files seen, {run.counts['to_open']} to open, {run.counts['gone']} gone")
@@ -91,7 +91,7 @@ def _below(column: Column, root: bytes) -> Column:
     return F.startswith(column, F.lit(root.rstrip(b"/") + b"/"))
 
 
-def _plan(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Settings) -> DataFrame:
+def plan_of(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Settings) -> DataFrame:
     """Seen joined with known files, each with an `action`: open, settle (by the walk alone), relabel, gone or same."""
     seen = warehouse.spark.createDataFrame(found, SEEN)
     known = _accounted(warehouse, warehouse.read("files").where(_below(F.col("path_bytes"), root)))

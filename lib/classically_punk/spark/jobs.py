@@ -13,9 +13,10 @@ from pyspark.sql import SparkSession
 from classically_punk.errors import ConfigError, PunkError, redacted
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings, help_text
-from classically_punk.spark import functions, watch
+from classically_punk.spark import dry_run, functions, watch
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
+from classically_punk.spark.remedies import check_clock, remedy
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
@@ -40,7 +41,10 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check, w
             raise ConfigError("run.watch", f"{name} does not watch a folder; ingest_clips and classify_clips do")
         for check in checks:
             check(settings)
+        if settings.run.dry_run:
+            return dry_run.tell(name, settings, session)
         root = settings.writable_folder("warehouse.root")
+        check_clock(root)
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
@@ -53,10 +57,19 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check, w
     except ConfigError as error:
         say(f"error: {error}")
         return USAGE
-    except Exception:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
-        for line in traceback.format_exc().rstrip().split("\n"):
-            print(visible(redacted(line)), file=sys.stderr)
+    except Exception as error:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Says what helps, in one line, where that is known; else everything there is to say."""
+    line = remedy(error)
+    if line is not None:
+        say(f"error: {line}")
         return UNEXPECTED
+    for text in traceback.format_exc().rstrip().split("\n"):
+        print(visible(redacted(text)), file=sys.stderr)
+    return UNEXPECTED
 
 
 def _watched(name: str, root: Path, settings: Settings, work: Work) -> int:
