@@ -24,6 +24,7 @@ from tests.zoo.test_zoo import CASES
 from classically_punk import errors
 from classically_punk.app import api, feedback, reasons, serve
 from classically_punk.app.current import Current
+from classically_punk.features.feedback import place
 from classically_punk.modelling import published, training_clips
 from classically_punk.settings import Settings
 
@@ -295,7 +296,7 @@ def test_a_label_is_stored_with_the_features_and_never_the_audio(client: TestCli
     for label, stored in [("quiet", "quiet"), ("  Chambre\u0301 pop ", "Chambr\xe9 pop")]:
         answer = client.post("/api/feedback", json={"token": told["token"], "label": label, "source": "page"})
         assert (answer.status_code, answer.json()) == (201, {"clip_id": told["clip_id"], "label": stored})
-    lines = [json.loads(line) for line in (root / feedback.FOLDER / feedback.FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in place(root).read_text().splitlines()]
     assert [line["label"] for line in lines[-2:]] == ["quiet", "Chambr\xe9 pop"]
     line = lines[-1]
     assert (line["clip_id"], line["model_id"], line["source"]) == (told["clip_id"], told["model_id"], "page")
