@@ -42,7 +42,7 @@ def refused(name: str, words: list[str], capfd: pytest.CaptureFixture[str]) -> s
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_key_is_named_with_those_there_are(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused(name, ["--config", str(ROOT / "conf/local.toml"), "--corpus.rot=x"], capfd)
-    assert "command line: corpus.rot: unknown key; expected one of corpus.labels" in line
+    assert "command line: corpus.rot: unknown key; expected one of corpus.feedback, corpus.labels" in line
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +62,7 @@ def test_an_empty_corpus(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "no files below" in refused("run_pipeline", words, capfd)
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables"}))
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables", "check_health"}))
 def test_only_who_reads_a_folder_watches_one(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused(name, [f"--warehouse.root={tmp_path}/wh", "--run.watch=true"], capfd)
     assert "run.watch: " in line
