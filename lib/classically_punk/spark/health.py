@@ -53,7 +53,7 @@ def check_health(argv: Sequence[str] | None = None) -> int:
     for problem in found:
         say(f"not in order: {problem}")
     if not found:
-        say("in order: tables open, rows fit together, the published model loads")
+        say("in order: tables open, rows fit together, what is published loads")
     return GATE if found else DONE
 
 
