@@ -263,7 +263,7 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
     paths = [os.fsencode(write(folder / f"{at:04d}.wav", song(3, at))) for at in range(count)]
     files = [Input(os.fsdecode(path), path) for path in paths]
     model = model_of_chance()
-    alone, side_by_side, pooled, cheaper = [], [], [], []
+    alone, side_by_side, pooled, cpu_alone, cpu_side_by_side = [], [], [], [], []
     warm.read_only_cache()
     with (
         bare_processes(folder, 1) as one,
@@ -288,8 +288,10 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
             (rate, bare_cpu), (mine, my_cpu) = spent(one), spent(answered)
             alone.append(rate)
             pooled.append(mine)
-            cheaper.append(bare_cpu / my_cpu)
-            side_by_side.append(all_cores())
+            rate_of_all, bare_cpu_of_all = spent(all_cores)
+            side_by_side.append(rate_of_all)
+            cpu_alone.append(bare_cpu / my_cpu)
+            cpu_side_by_side.append(bare_cpu_of_all / my_cpu)
     of_alone = [rate / (bare * cores()) for rate, bare in zip(pooled, alone, strict=True)]
     of_all = [rate / bare for rate, bare in zip(pooled, side_by_side, strict=True)]
     return {
@@ -299,9 +301,12 @@ def folder_share(folder: Path, count: int, rounds: int) -> dict[str, float]:
         "folder_share_of_bare_side_by_side": median(of_all),
         "folder_share_of_bare_side_by_side_low": min(of_all),
         "folder_share_of_bare_side_by_side_high": max(of_all),
-        "folder_share_of_bare_cpu": median(cheaper),
-        "folder_share_of_bare_cpu_low": min(cheaper),
-        "folder_share_of_bare_cpu_high": max(cheaper),
+        "folder_share_of_bare_cpu": median(cpu_alone),
+        "folder_share_of_bare_cpu_low": min(cpu_alone),
+        "folder_share_of_bare_cpu_high": max(cpu_alone),
+        "folder_share_of_bare_cpu_side_by_side": median(cpu_side_by_side),
+        "folder_share_of_bare_cpu_side_by_side_low": min(cpu_side_by_side),
+        "folder_share_of_bare_cpu_side_by_side_high": max(cpu_side_by_side),
         "folder_clips_per_s": median(pooled),
     }
 

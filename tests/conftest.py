@@ -14,15 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 ROOT = Path(__file__).resolve().parents[1]
 
 WriteWav = Callable[..., Path]
-TOGETHER = {"spark", "jobs", "browser"}
-"""Folders whose tests share a session, the demo or a server: one process runs all of them."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What stays together when several processes share the tests: a folder of `TOGETHER`, elsewhere a file."""
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.name))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -52,13 +54,15 @@ def test_the_demo_accounts_for_every_file() -> None:
 
 def test_every_number_of_the_report_stands_in_metrics() -> None:
     told = frame("metrics")
-    key = ["run_id", "protocol", "metric", "genre", "predicted_genre"]
-    value = {tuple(None if pd.isna(part) else part for part in row[:5]): row[5] for row in told[[*key, "value"]].values}
+    key = ["run_id", "protocol", "metric", "genre", "predicted_genre", "condition"]
+    value = {tuple(None if pd.isna(part) else part for part in row[:6]): row[6] for row in told[[*key, "value"]].values}
     numbers = Numbers((REPORTS / "report.html").read_text(encoding="utf-8")).found
     assert len(numbers) > 100
     for number in numbers:
-        at = tuple(number.get(f"data-{part}") for part in ("run", "protocol", "metric", "genre", "predicted"))
-        assert float(str(number["data-value"])) == value[at], at
+        parts = ("run", "protocol", "metric", "genre", "predicted", "condition")
+        at = tuple(number.get(f"data-{part}") for part in parts)
+        shown = number.get("data-value")
+        assert (value[at] == float(shown)) if shown is not None else pd.isna(value[at]), at
     runs = frame("runs").set_index("run_id")
     assert {number["data-run"] for number in numbers} <= set(runs.index)
 
@@ -69,7 +73,13 @@ def test_the_report_says_that_the_corpus_is_synthetic() -> None:
 
 def test_a_chart_of_the_slides_shows_recall_as_measured() -> None:
     slides = Presentation(str(REPORTS / "slides.pptx")).slides
-    recall = frame("metrics").query("metric == 'recall'").dropna(subset="genre").set_index("genre").value.to_dict()
+    recall = (
+        frame("metrics")
+        .query("metric == 'recall' and condition.isna()")
+        .dropna(subset="genre")
+        .set_index("genre")
+        .value.to_dict()
+    )
     charts = [shape.chart for slide in slides for shape in slide.shapes if shape.has_chart]
     drawn = [
         dict(zip(plot.categories, series.values, strict=True))
@@ -77,8 +87,33 @@ def test_a_chart_of_the_slides_shows_recall_as_measured() -> None:
         for plot in chart.plots
         for series in plot.series
     ]
-    assert len(slides) >= 6
+    assert len(slides) == 20
+    assert len(charts) >= 4
+    model = published.load_current(WAREHOUSE)
+    versions = {name: DeltaTable(str(WAREHOUSE / name)).version() for name in ("clips", "features", "metrics")}
+    for slide in slides:
+        notes = slide.notes_slide.notes_text_frame.text
+        assert all(f"{name} {version}" in notes for name, version in versions.items())
+    notes = " ".join(slide.notes_slide.notes_text_frame.text for slide in slides)
+    assert model.model_id in notes
     assert any(shown == pytest.approx(recall) for shown in drawn)
+
+
+def test_what_the_report_says_of_scores_and_answers_is_so() -> None:
+    page = (REPORTS / "report.html").read_text(encoding="utf-8")
+    told = frame("predictions").query("protocol == 'group-folds'")
+    scores = np.asarray([[score for _, score in sorted(dict(one).items())] for one in told.scores])
+    assert f"{100 * np.mean((scores < 0) | (scores > 1)):.1f}\N{NO-BREAK SPACE}% of held-out scores lie outside" in page
+    shown = told.set_index("clip_id")
+    answers = re.findall(r"clip_id ([0-9a-f]{64})</p>\s*<p>Answer: <b><bdi>(\w+)</bdi></b>, ([\d.]+)", page)
+    assert len(answers) == 10
+    for clip_id, best, confidence in answers:
+        assert best == shown.best[clip_id]
+        assert float(confidence) == pytest.approx(100 * shown.confidence[clip_id], abs=0.051)
+
+
+def test_a_pdf_is_there_where_libreoffice_is() -> None:
+    assert (REPORTS / "slides.pdf").is_file() == bool(shutil.which("soffice") or shutil.which("libreoffice"))
 
 
 def test_the_desk_scores_like_spark(capfd: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def test_the_environment_has_no_say(toml: str, monkeypatch: pytest.MonkeyPatch) 
         ("--modl.x=3", "command line: modl: unknown key; expected one of corpus, "),
         ("--model.lambda=3", "command line: model.lambda: unknown key; expected one of .*, model.decision, "),
         ("--model.regularisation=-1", "command line: model.regularisation: .*greater than or equal to 0; found '-1'"),
-        ("--model.decision=vote", "command line: model.decision: input should be 'argmax' or 'score-space'; found 'vo"),
+        ("--model.decision=vote", "command line: model.decision: input should be 'argmax', 'score-space' or 'au"),
         ("--evaluation.protocols=random-folds", "should be a JSON array"),
         ("--limits.max_duration_s=nan", "command line: limits.max_duration_s: "),
         ("--evaluation", "--evaluation needs a value"),

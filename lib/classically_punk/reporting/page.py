@@ -79,6 +79,7 @@ def render(findings: Findings, plots: Sequence[Plot]) -> str:
         assumptions=views.assumptions(findings),
         compared=COMPARED,
         most_pairs=views.PAIRS,
+        leaks=views.LEAKS,
         overall=views.overall(findings),
         colours=palette(findings.names),
         pictures=pictures,

@@ -28,6 +28,14 @@ MISSING = {
     "ablation": "Ablation was not measured (evaluation.ablation).",
     "altered": "Altered clips were not judged (evaluation.robustness).",
 }
+LEAKS = (
+    ("straddling_clips", "Clips on both sides of a fold"),
+    ("straddling_duplicates", "Clips whose exact copy is on the other side"),
+    ("straddling_near_duplicates", "Clips whose altered copy is on the other side"),
+    ("same_artist_price", "What hearing the same artists in training is worth"),
+    ("test_part_looks", "Runs that have opened the published test part"),
+)
+"""Metrics that tell of leakage, in words."""
 ORDER = (
     "accuracy",
     "accuracy_difference",

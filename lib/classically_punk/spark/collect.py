@@ -11,7 +11,6 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError, redacted
 from classically_punk.features import catalogue
-from classically_punk.features.feedback import place as feedback_place
 from classically_punk.modelling import published
 from classically_punk.reporting.examined import AudioKind, Costs, WarningCount
 from classically_punk.reporting.findings import (
@@ -26,12 +25,10 @@ from classically_punk.reporting.findings import (
     NearDuplicate,
     Protocol,
     RejectCount,
-    Sent,
     describe_protocol,
 )
 from classically_punk.settings import Settings
-from classically_punk.spark import examine, exhibits, schemas
-from classically_punk.spark.feedback import STAGE
+from classically_punk.spark import examine, exhibits, feedback, schemas
 from classically_punk.spark.present import present_clips
 from classically_punk.spark.runs import Run, versions
 from classically_punk.spark.tables import Warehouse
@@ -61,7 +58,7 @@ def collect_findings(warehouse: Warehouse, settings: Settings, run: Run) -> Find
         decoder="; ".join(sorted(r["decoder"] for r in clips.select("decoder").distinct().collect() if r["decoder"])),
         rejects=_rejects(warehouse),
         near_duplicates=_near_duplicates(clips),
-        sent=_sent(warehouse, settings),
+        sent=feedback.summary(warehouse, settings),
         genres=_genres(clips),
         features=_summaries(warehouse, clips),
         exhibits=shown,
@@ -142,15 +139,6 @@ def _near_duplicates(clips: DataFrame) -> list[NearDuplicate]:
     pairs = clips.select("path", "near_duplicate_of").join(firsts, "near_duplicate_of").orderBy("path")
     found = pairs.limit(EXAMPLES).collect()
     return [NearDuplicate(PurePosixPath(row["path"]).name, PurePosixPath(row["first"]).name) for row in found]
-
-
-def _sent(warehouse: Warehouse, settings: Settings) -> Sent | None:
-    """What people sent; None where the server has kept nothing."""
-    if not feedback_place(warehouse.root).parent.is_dir():
-        return None
-    labels = warehouse.read("clips").where(F.col("decoder") == STAGE).groupBy("genre").count().collect()
-    bad = warehouse.read("rejects").where(F.col("stage") == STAGE).count()
-    return Sent({row["genre"]: row["count"] for row in labels}, bad, settings.corpus.feedback)
 
 
 def _genres(clips: DataFrame) -> list[GenreCount]:

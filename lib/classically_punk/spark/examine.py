@@ -147,18 +147,18 @@ def _names(clips: DataFrame, wanted: Sequence[str]) -> dict[str, str]:
 
 def _reasons(warehouse: Warehouse, model: PublishedModel, judged: pd.DataFrame) -> dict[str, list[Reasoning]]:
     """Why the published model scores the answer, and the true genre, of these clips as it does."""
-    if any(name not in warehouse.read("features").columns for name in model.inputs):
+    features = warehouse.read("features")
+    if not set(model.inputs) <= set(features.columns):
         return {}
-    mine = warehouse.read("features").where(F.col("clip_id").isin(sorted(set(judged["clip_id"]))))
-    whole = mine.dropna(subset=list(model.inputs))
-    rows = whole.select("clip_id", "segment", F.array(*model.inputs).alias("x")).toPandas()
-    by_clip = {str(clip): part for clip, part in rows.groupby("clip_id")}
+    mine = features.where(F.col("clip_id").isin(sorted(set(judged["clip_id"]))))
+    rows = _described(mine, model)
+    by_clip = {str(clip): part.sort_values("segment") for clip, part in rows.groupby("clip_id")}
     told: dict[str, list[Reasoning]] = {}
     for one in judged.to_dict("records"):
         part = by_clip.get(one["clip_id"])
         if part is None:
             continue
-        values = np.asarray(part["x"].tolist(), dtype=np.float64)
+        values = part[list(model.inputs)].to_numpy(dtype=np.float64)
         for genre in dict.fromkeys((one["best"], one["genre"])):
             said = explain.explain(model, model.inputs, part["segment"].tolist(), values, genre)
             pushes = [Push(f.name, g.name, g.push) for f in said.families for g in said.groups(f.name)]
@@ -191,14 +191,24 @@ def _weights(model: PublishedModel, errors: dict[str, list[float] | None]) -> li
 
 def _standing(warehouse: Warehouse, clips: DataFrame, model: PublishedModel) -> Floats | None:
     """Up to `ROWS` segments as the model standardises them (n, k), None where features are missing or mapped."""
+    features = warehouse.read("features")
     mapped = model.transform is not None and model.transform.kind in MAPPED
-    if mapped or any(name not in warehouse.read("features").columns for name in model.inputs):
+    if mapped or not set(model.inputs) <= set(features.columns):
         return None
     labelled = clips.where("genre IS NOT NULL AND duplicate_of IS NULL").select("clip_id")
-    rows = warehouse.read("features").where("segment >= 0").join(labelled, "clip_id", "left_semi")
-    kept = rows.dropna(subset=list(model.inputs)).orderBy("clip_id", "segment").limit(ROWS)
-    x = kept.select(F.array(*model.inputs).alias("x")).toPandas()["x"].tolist()
-    return model.standardised(model.inputs, np.asarray(x, dtype=np.float64)) if x else None
+    rows = features.where("segment >= 0").join(labelled, "clip_id", "left_semi")
+    kept = _described(rows.orderBy("clip_id", "segment").limit(ROWS), model)
+    x = kept[list(model.inputs)].to_numpy(dtype=np.float64)
+    return model.standardised(model.inputs, x) if len(x) else None
+
+
+def _described(rows: DataFrame, model: PublishedModel) -> pd.DataFrame:
+    """clip_id, segment and the model's features, of the rows that have them all.
+
+    Looked for here and not in Spark, which takes seconds to compile a question about hundreds of columns.
+    """
+    found: pd.DataFrame = rows.select("clip_id", "segment", *model.inputs).toArrow().to_pandas()
+    return found.dropna(subset=list(model.inputs))
 
 
 def _collinearity(model: PublishedModel, standing: Floats | None) -> Collinearity | None:

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.audio import inventory
 from classically_punk.features import catalogue, feedback
 from classically_punk.features.feedback import FeedbackError, Said
+from classically_punk.reporting.findings import Sent
 from classically_punk.settings import Settings
 from classically_punk.spark import schemas
 from classically_punk.spark.progress import say
@@ -46,6 +47,15 @@ def take_feedback(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         if said:
             _write(warehouse, said, settings, run)
     say(f"feedback: {len(said)} clips labelled by people, {len(bad)} lines that cannot be used")
+
+
+def summary(warehouse: Warehouse, settings: Settings) -> Sent | None:
+    """What people sent, as the report tells it; None where the server has kept nothing."""
+    if not feedback.place(warehouse.root).parent.is_dir():
+        return None
+    labels = warehouse.read("clips").where(F.col("decoder") == DECODER).groupBy("genre").count().collect()
+    bad = warehouse.read("rejects").where(F.col("stage") == STAGE).count()
+    return Sent({row["genre"]: row["count"] for row in labels}, bad, settings.corpus.feedback)
 
 
 def _read(path: Path, segment_s: float) -> tuple[dict[str, Said], list[tuple[str, str, str]]]:

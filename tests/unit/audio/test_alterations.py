@@ -176,7 +176,7 @@ def test_a_piece_is_cut_out_of_the_clip_at_a_start_that_the_key_decides() -> Non
         five.apply(before[: 5 * RATE - 1], "a")
 
 
-EVERY = (*CONDITIONS, *{drawn(f"clip{i}", copy, 3).text for i in range(3) for copy in range(4)})
+EVERY = (*CONDITIONS, *(drawn(f"clip{i}", copy, 3).text for i in range(3) for copy in range(4)))
 
 
 @pytest.mark.parametrize("text", EVERY)

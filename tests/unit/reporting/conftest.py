@@ -128,6 +128,7 @@ def under_conditions(protocol: str, run_id: str, clips: int, rng: np.random.Gene
 
     rows = [row(None, name, float(rng.uniform(0.03, 0.1))) for name in ("worst_recall", "ece_floor", "coverage")]
     rows.append(row(None, "cost_per_1000", float(rng.uniform(100, 600))))
+    rows.append(row(None, "straddling_near_duplicates", 0.0))
     for condition in CONDITIONS:
         rows.append(row(condition, "accuracy", float(rng.uniform(0.1, 0.9))))
         if condition.startswith("threshold:"):

@@ -59,7 +59,7 @@ class Page(HTMLParser):
             self._metric = len(self.open)
 
     def handle_endtag(self, tag: str) -> None:
-        self.words += " " if tag in ("td", "th") else ""
+        self.words += " " if tag in ("td", "th", "dt") else ""
         if not self.open or self.open[-1] != tag:
             self.misnested.append(tag)
             return
@@ -166,6 +166,12 @@ def test_where_something_was_not_measured_a_line_says_so_and_no_empty_plot_stand
         "Collinearity was not measured",
     ):
         assert line in " ".join(page.words.split()), line
+
+
+def test_leakage_is_told_in_words_beside_its_figure(make_findings: Make, page_of: Callable[[Findings], Page]) -> None:
+    words = " ".join(page_of(make_findings()).words.split())
+    assert "Clips whose altered copy is on the other side: group-folds 0 [" in words
+    assert "random-folds 0" not in words  # under which it was not measured
 
 
 def test_every_bar_is_a_score_or_a_push_of_a_judged_clip(

@@ -3,6 +3,9 @@
 const byId = (id) => document.getElementById(id);
 const MINUS = "\u2212";
 
+// Standard deviations within which two clips are one recording: numbers that differ by rounding alone.
+const SAME = 0.005;
+
 const HIDDEN = /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
 
 // Names without what could hide or turn the text around them.
@@ -73,7 +76,9 @@ function showWhy(explanation) {
 function showNearest({ nearest, no_nearest: missing }) {
   byId("no-nearest").hidden = nearest !== null;
   byId("no-nearest").textContent = missing ?? "";
-  const items = (nearest ?? []).map(({ name, genre, distance }) => element("li", `${name} (${genre}), ${distance.toFixed(2)} standard deviations away`));
+  const items = (nearest ?? []).map(({ name, genre, distance }) => element("li",
+    `${name} (${genre}), ${distance.toFixed(2)} standard deviations away` +
+    (distance < SAME ? "; most likely this very recording, which the model was trained on" : "")));
   byId("nearest").hidden = items.length === 0;
   byId("nearest").replaceChildren(...items);
 }

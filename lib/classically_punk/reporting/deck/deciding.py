@@ -25,10 +25,8 @@ PUSHES = 8  # groups of features on a chart
 PAIRS = 6
 HERE = {
     "chance": "Guessing",
-    "majority": "The most frequent genre",
+    "majority": "Most frequent genre",
     "least-squares": "Plain least squares",
-    "argmax": "Largest score decides",
-    "score-space": "Scores together decide",
     "logistic": "Logistic regression",
     "random-forest": "Random forest",
     "svm": "Support vector machine",
@@ -134,12 +132,13 @@ def how_good(sheet: Sheet) -> None:
 def beside_others(sheet: Sheet) -> None:
     """Beside guessing, other models on the same clips, people, and what others published."""
     own = sheet.f.find(sheet.main, "accuracy") if sheet.main is not None else None
-    here = [(HERE.get(name, name), row) for name, row in sheet.f.conditions("baseline", sheet.main)]
+    measured = sheet.f.conditions("baseline", sheet.main) if sheet.main is not None else []
+    here = [(HERE[name], row) for name, row in measured if name in HERE]
     told: list[tuple[str, MetricRow]] = sorted(here, key=lambda pair: pair[1].value or 0.0)
     if own is not None and own.value is not None:
         told.append(("This model", own))
     names = [name for name, _ in told] + [one.who for one in COMPARED]
-    measured: list[float | None] = [row.value for _, row in told]
+    values: list[float | None] = [row.value for _, row in told]
     others = [one.share for one in COMPARED]
     if own is None:
         title = "Beside others it cannot stand: nothing was measured here"
@@ -155,7 +154,7 @@ def beside_others(sheet: Sheet) -> None:
         [
             Series(
                 "measured here, same clips",
-                [*measured, *[None] * len(others)],
+                [*values, *[None] * len(others)],
                 [*[interval(row) for _, row in told], *[None] * len(others)],
             ),
             Series("published elsewhere, other clips and protocol", [*[None] * len(told), *others]),

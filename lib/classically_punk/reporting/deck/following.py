@@ -42,10 +42,13 @@ def listeners_and_artists(sheet: Sheet) -> None:
     genres = sorted(sheet.f.genres, key=lambda one: (one.clips, one.genre))
     if genres:
         least, most = genres[0], genres[-1]
-        lines.append(
-            f"Under-represented: {counted(least.clips, 'clip')} of {short(least.genre, NAME)} beside {most.clips} of "
-            f"{short(most.genre, NAME)}; music of no genre here is forced into one."
+        shares = (
+            f"Every genre has {counted(least.clips, 'clip')} here"
+            if least.clips == most.clips
+            else f"Under-represented: {counted(least.clips, 'clip')} of {short(least.genre, NAME)} beside {most.clips} "
+            f"of {short(most.genre, NAME)}"
         )
+        lines.append(f"{shares}; music of no genre here is forced into one.")
         sources.append(sheet.source("clips by genre", "clips"))
     lines += [
         "Filter bubbles: what was shelved together is played together, and the shelf confirms itself.",

@@ -102,7 +102,7 @@ class Sheet:
         """One line at the bottom."""
         frame = slide.shapes.add_textbox(LEFT, Inches(6.9), WIDE, Inches(0.4)).text_frame
         frame.word_wrap = True
-        frame.text = short(text, 140)
+        frame.text = short(text, 105)
         _dress(frame, LEAST, SOFT)
 
     def chart(

@@ -36,7 +36,7 @@ LABELLED = 24  # every so many of them have their time on the axis: programs do 
 SYNTHETIC = "Synthetic corpus: it proves the plumbing, its accuracy means nothing."
 DISC_RATE_HZ = 44_100  # of a compact disc, IEC 60908
 ASKED = {
-    "tempo_bpm": "beats a minute",
+    "tempo_bpm": "the beat",
     "tempo_onset_pulse": "how steady the beat is",
     "pitch_class12_share": "share of the commonest note",
     "pitch_chroma_mean": "how full the notes are",
