@@ -20,6 +20,7 @@ Made = TypeVar("Made")
 
 ROOT = Path(__file__).resolve().parents[1]
 JARS = ROOT / "release" / "jars.sha256"
+OF_NUMBA = "numba keeps the place of the sources and addresses of the compiling process"
 OLDEST = 1_577_836_800
 """The time of everything where no commit tells one: 2020-01-01."""
 
@@ -60,6 +61,7 @@ def make(target: Path, place: Path, jars: Path, epoch: int) -> None:
         "needs": {"glibc": made.glibc, "libraries": sorted(libraries.BASELINE)},
         "brought_from_the_system": [name for name, _ in made.libraries],
         "changed_search_paths": [str(file.relative_to(made.tree)) for file in made.changed],
+        "differs": {str(file.relative_to(made.tree)): OF_NUMBA for file in made.compiled()},
         "imports_proven": shut,
         "source_date_epoch": epoch,
         "python": sys.version,

@@ -48,6 +48,10 @@ class Environment:
     changed: list[Path]
     glibc: str
 
+    def compiled(self) -> list[Path]:
+        """The files of machine code, which no two builds have alike."""
+        return sorted((self.tree / "share" / "classically_punk").iterdir())
+
 
 def build(tree: Path, wheel: Path, epoch: int) -> Environment:
     """Makes the environment below `tree`, which must not exist, with the project's own wheel in it."""

@@ -62,7 +62,7 @@ def test_an_empty_corpus(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "no files below" in refused("run_pipeline", words, capfd)
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables"}))
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables", "check_health"}))
 def test_only_who_reads_a_folder_watches_one(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused(name, [f"--warehouse.root={tmp_path}/wh", "--run.watch=true"], capfd)
     assert "run.watch: " in line

@@ -58,14 +58,17 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check, w
         say(f"error: {error}")
         return USAGE
     except Exception as error:  # noqa: BLE001  the last frame of the program: told in full, and the status says so
-        return _told(error)
+        return _told(error, settings)
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, settings: Settings) -> int:
     """Says what helps, in one line, where that is known; else everything there is to say."""
     line = remedy(error)
     if line is not None:
         say(f"error: {line}")
+        return UNEXPECTED
+    if settings.run.log == "json":
+        say(f"error: {traceback.format_exc().rstrip()}")
         return UNEXPECTED
     for text in traceback.format_exc().rstrip().split("\n"):
         print(visible(redacted(text)), file=sys.stderr)

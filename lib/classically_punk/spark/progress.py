@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from pyspark import SparkContext
 
 from classically_punk.errors import redacted
 from classically_punk.reporting.text import visible
 
+LEVELS = ("error", "gate", "warning")
+"""How a line begins that is more than news."""
 EVERY_S = {True: 0.5, False: 10.0}
+_OF_RUN: dict[str, str] = {}
+"""What every JSON line carries; empty where lines are text."""
+
+
+def log_run(job: str, run_id: str, *, as_json: bool) -> None:
+    """From now on lines speak of this run: as JSON objects that carry its id, or as plain text."""
+    _OF_RUN.clear()
+    if as_json:
+        _OF_RUN.update(job=job, run_id=run_id)
 
 
 def say(text: str) -> None:
@@ -21,6 +34,12 @@ def say(text: str) -> None:
 
     Whatever names the text holds, it stays one line, moves no cursor and tells no password.
     """
+    if _OF_RUN:
+        level = next((word for word in LEVELS if text.startswith(f"{word}: ")), "info")
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": when, "level": level, **_OF_RUN, "message": visible(redacted(text))}
+        print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
+        return
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     print(f"{clear}punk: {visible(redacted(text))}", file=sys.stderr, flush=True)
 
@@ -46,7 +65,7 @@ def watched(context: SparkContext, what: str, total: int) -> Iterator[None]:
 
 
 def _watch(context: SparkContext, group: str, what: str, total: int, over: threading.Event) -> None:
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and not _OF_RUN
     start = time.monotonic()
     while not over.wait(EVERY_S[terminal]):
         share = _share_done(context, group)

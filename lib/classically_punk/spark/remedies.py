@@ -56,7 +56,7 @@ def remedy(error: BaseException) -> str | None:
     for signs, help_ in KNOWN:
         for line in lines:
             if any(sign in line for sign in signs):
-                return f"{help_} [{line.strip()[:CAUSE]}]"
+                return f"{help_} [{line.strip(': ')[:CAUSE]}]"
     return None
 
 

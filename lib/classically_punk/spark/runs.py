@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from classically_punk.settings import Settings
 from classically_punk.spark import schemas
-from classically_punk.spark.progress import say
+from classically_punk.spark.progress import log_run, say
 from classically_punk.spark.tables import Warehouse
 
 VERSIONED = (
@@ -44,6 +44,9 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failed_gates: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        log_run(self.job, self.run_id, as_json=self.settings.run.log == "json")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
