@@ -120,6 +120,6 @@ class Cluster:
             "spark.executor.cores": "1",
             "spark.driver.memory": "1g",
             "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
-            "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+            "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
         }
         return ["--master", self.url, *(word for key, value in told.items() for word in ("--conf", f"{key}={value}"))]
