@@ -154,7 +154,7 @@ def test_without_a_cache_kernels_are_compiled_in_memory_and_nothing_is_written(t
 def test_changed_sources_of_any_helper_make_the_cache_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("kernel.py", "helper.py"):
         (tmp_path / name).write_text("first")
-    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "compiled.py"))
+    monkeypatch.setattr(compiled.resources, "files", lambda _: tmp_path)
     compiled._file_name.cache_clear()
     before = compiled._file_name()
     (tmp_path / "helper.py").write_text("other")
