@@ -17,6 +17,7 @@ from tests.spark.conftest import Bench, music
 from classically_punk.audio.inventory import path_bytes, path_text
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, ingest, jobs, schemas, sql_shell
+from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.runs import Run
 
 MakeBench = Callable[..., Bench]
@@ -98,8 +99,9 @@ def test_every_hostile_name_is_accounted_for(
     monkeypatch.setattr(ingest, "_apply", lambda *given: None)
     monkeypatch.setattr(ingest, "seen_files", walk)
     again = Run("ingest_clips", made.settings)
-    warehouse_again = made.warehouse.open(again.run_id)
-    assert jobs._recorded(warehouse_again, made.settings, again, ingest.ingest_clips) == jobs.GATE == 3
+    with WarehouseLock(warehouse, again.run_id, "ingest_clips") as lock:
+        status = jobs._recorded(made.spark, warehouse, made.settings, again, ingest.ingest_clips, lock)
+    assert status == jobs.GATE == 3
     seen = run.counts["seen"]
     assert again.failed_gates == [
         f"{seen} files seen but {seen - 1} accounted for, such as {path_text(new)}",
