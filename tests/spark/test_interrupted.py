@@ -104,6 +104,7 @@ def test_cleaning_takes_leftovers_and_only_them(bench: MakeBench, tmp_path: Path
         "staged_runs_removed": 1,
         "half_files_removed": 1,
         "exhibits_removed": 1,
+        "clip_lists_removed": 0,
         "runs_lost": 1,
     }
     assert run.counts["data_files_removed"] >= 1

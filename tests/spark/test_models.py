@@ -136,7 +136,7 @@ def listed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ben
         root,
         root,
         features={"published_csv": str(root / "table.csv")},
-        model={"feature_set": "classic57", "decision": "score-space", "regularisation": "auto", "threshold": 0.5}
+        model={"feature_set": "classic57", "decision": "score-space", "regularisation": "auto", "threshold": 0.6}
         | {"transform": "squares", "clip_sd": 3.0, "map_weight": 0.1, "altered_copies": 0},
         evaluation={"protocols": ["published-rotation", "published-split", "size-matched-random"]}
         | {"split_dir": str(root), "baselines": ["logistic"], "ablation": False},
@@ -173,7 +173,7 @@ def test_parts_in_rotation_judge_every_listed_clip_and_low_confidence_is_not_sur
     predictions = frame(listed, "predictions").query("protocol == 'published-rotation'")
     assert len(predictions) == predictions.clip_id.nunique() == 216
     assert sorted(predictions.fold.unique()) == [0, 1, 2]
-    unsure = predictions.confidence < 0.5
+    unsure = predictions.confidence < 0.6
     assert unsure.any()
     np.testing.assert_array_equal(predictions.predicted.isna(), unsure)
     split = frame(listed, "predictions").query("protocol == 'published-split'")
@@ -252,7 +252,7 @@ def test_metrics_follow_from_the_predictions(trained: Bench) -> None:
     assert value["worst_recall", None, None] == pytest.approx(recall.min(), abs=1e-12)
     assert 0 <= value["ece", None, None] <= 1
     assert value["coverage", None, None] == 1.0
-    assert value["lambda", None, None] == 0.3
+    assert value["lambda", None, None] == 1.0
     for what in ("clips", "duplicates", "near_duplicates"):
         assert value[f"straddling_{what}", None, None] == 0
     assert set(measured.run_id) <= set(frame(trained, "runs").run_id)
@@ -297,7 +297,7 @@ def test_held_out_scores_are_those_of_models_that_never_saw_the_clip(trained: Be
         z, z_test = ((part[:, keep] - mean[keep]) / scale[keep] for part in (x[train], x[test]))
         for genre in sorted(set(genres)):
             y = (genres[train] == genre).astype(float)
-            theta = np.linalg.solve(z.T @ z / len(y) + 0.3 * np.eye(keep.sum()), z.T @ (y - y.mean()) / len(y))
+            theta = np.linalg.solve(z.T @ z / len(y) + 1.0 * np.eye(keep.sum()), z.T @ (y - y.mean()) / len(y))
             told = [dict(scores)[genre] for scores in predictions.scores[test]]
             np.testing.assert_allclose(told, y.mean() + z_test @ theta, atol=1e-9)
 
