@@ -11,10 +11,10 @@ import numpy as np
 from classically_punk.audio.alterations import Alteration
 from classically_punk.errors import ClipTooShortError
 from classically_punk.features import catalogue, streaming
-from classically_punk.features.analysis import SAMPLE_RATE_HZ, Analysis
+from classically_punk.features.analysis import SAMPLE_RATE_HZ
 from classically_punk.features.arrays import Samples, SampleSource, Vector, checked
 from classically_punk.features.catalogue import Feature
-from classically_punk.features.describe import SegmentRow, pieces
+from classically_punk.features.describe import SegmentRow, long_enough, pieces
 
 STRETCH_S: Final = 30.0
 """Of a longer clip so much is altered, in whole segments: a copy costs the same however long the clip is."""
@@ -78,8 +78,5 @@ def _values(samples: Samples, features: tuple[Feature, ...]) -> dict[str, Vector
     """What the entries measure of one piece, by their names. Raises ClipTooShortError."""
     if not features:
         return {}
-    needed = max(feature.min_samples for feature in features)
-    if samples.size < needed:
-        raise ClipTooShortError(needed=needed, got=int(samples.size))
-    analysis = Analysis(samples)
+    analysis = long_enough(samples, max(feature.min_samples for feature in features))
     return {feature.name: feature.kernel(analysis) for feature in features}

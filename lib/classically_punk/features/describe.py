@@ -103,11 +103,15 @@ def pieces(samples: int, size: int) -> Iterator[tuple[int, int]]:
             yield start, stop
 
 
-def _analysis(samples: Samples, feature_set: str) -> Analysis:
-    """The shared results of one piece that is long enough for every kernel of the set. Raises ClipTooShortError."""
-    if samples.size < catalogue.min_samples(feature_set):
-        raise ClipTooShortError(needed=catalogue.min_samples(feature_set), got=int(samples.size))
+def long_enough(samples: Samples, needed: int) -> Analysis:
+    """The shared results of one piece of at least the `needed` samples. Raises ClipTooShortError."""
+    if samples.size < needed:
+        raise ClipTooShortError(needed=needed, got=int(samples.size))
     return Analysis(samples)
+
+
+def _analysis(samples: Samples, feature_set: str) -> Analysis:
+    return long_enough(samples, catalogue.min_samples(feature_set))
 
 
 def _values(analysis: Analysis, feature_set: str, known: Vector | None = None) -> Vector:
