@@ -146,6 +146,18 @@ class Cost(Section):
     human_check: float = Field(0.3, ge=0, description="a person who listens to a clip without an answer")
 
 
+class Gate(Section):
+    """What a new model must pass before it takes the place of the one in force; else the run ends with status 3."""
+
+    max_accuracy_loss: float = Field(
+        0.1, ge=0, le=1, description="share of clips, judged with both, that the new model may get wrong more"
+    )
+    max_psi: float = Field(
+        0.5, ge=0, description="population stability index of new training clips, middle of the features, over chance"
+    )
+    force: bool = Field(False, description="publish although a gate failed; the run records it")
+
+
 class Limits(Section):
     """What a file may be, and how many may fail."""
 
@@ -175,10 +187,17 @@ class Serve(Section):
     max_answer_s: float = Field(60.0, ge=1, description="longest that an answer may take once it is begun [s]")
 
 
+class Connect(Section):
+    """Where `serve_tables` listens; who knows its token may do whatever the server's own user may."""
+
+    address: str = Field("127.0.0.1", description="where it listens; anything but loopback is open to others")
+    port: int = Field(15_002, ge=1, le=65_535, description="port")
+
+
 class Run(Section):
     """How a run behaves."""
 
-    dry_run: bool = Field(False, description="run_pipeline, ingest_clips: say what would be done, and do nothing")
+    dry_run: bool = Field(False, description="say what the job would do, and do nothing (pipeline, ingest, classify)")
     log: Literal["text", "json"] = Field("text", description="lines of a run: for people, or JSON objects with its id")
     files_per_task: int = Field(8, ge=1, le=10_000, description="files a Spark task opens: small shows progress sooner")
     watch: bool = Field(False, description="ingest_clips, classify_clips: look at corpus.root again and again")
@@ -198,9 +217,11 @@ class Settings(BaseSettings):
     model: Model = Model()
     evaluation: Evaluation = Evaluation()
     cost: Cost = Cost()
+    gate: Gate = Gate()
     limits: Limits = Limits()
     run: Run = Run()
     serve: Serve = Serve()
+    connect: Connect = Connect()
 
     @classmethod
     def settings_customise_sources(

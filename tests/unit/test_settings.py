@@ -39,7 +39,7 @@ def test_the_environment_has_no_say(toml: str, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("--modl.x=3", "command line: modl: unknown key; expected one of corpus, "),
+        ("--modl.x=3", "command line: modl: unknown key; expected one of connect, corpus, "),
         ("--model.lambda=3", "command line: model.lambda: unknown key; expected one of .*, model.decision, "),
         ("--model.regularisation=-1", "command line: model.regularisation: .*greater than or equal to 0; found '-1'"),
         ("--model.decision=vote", "command line: model.decision: input should be 'argmax', 'score-space' or 'au"),

@@ -24,7 +24,7 @@ from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import copies, neighbours, schemas, vectors
+from classically_punk.spark import copies, gates, neighbours, schemas, vectors
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -47,7 +47,10 @@ def model_id(data: Training, settings: Settings) -> str:
 
 
 def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Training) -> str:
-    """Fits and publishes the model of these clips and settings, unless it stands already. Returns its id."""
+    """Fits and publishes the model of these clips and settings, unless it stands already. Returns its id.
+
+    Where another model is in force, the new one takes its place only if it passes the gates.
+    """
     name = model_id(data, settings)
     present = warehouse.read("models").where(F.col("model_id") == name).limit(1).count() > 0
     if not present:
@@ -57,7 +60,8 @@ def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Train
         say(f"{len(data.genres)} regressions fitted on {len(data.clips)} clips")
     else:
         say(f"model {name} stands already")
-    _publish(warehouse, name, data)
+    if gates.may_publish(warehouse, settings, run, data, name):
+        _publish(warehouse, name, data)
     return name
 
 

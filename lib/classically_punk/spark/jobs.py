@@ -118,6 +118,6 @@ def _recorded(spark: SparkSession, root: Path, settings: Settings, run: Run, wor
         warehouse.drop_staged()
         run.record(warehouse, "failed", redacted(f"{type(error).__name__}: {error}")[:500])
         raise
-    run.record(warehouse, "gate" if run.failed_gates else "done", "; ".join(run.failed_gates) or None)
+    run.record(warehouse, "gate" if run.failed_gates else "done", run.detail)
     say(f"run {run.run_id} {'failed a gate' if run.failed_gates else 'done'}")
     return GATE if run.failed_gates else DONE

@@ -44,6 +44,7 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failed_gates: list[str] = field(default_factory=list)
+    forced_gates: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         log_run(self.job, self.run_id, as_json=self.settings.run.log == "json")
@@ -62,6 +63,17 @@ class Run:
         """Notes a failed gate: the run goes on, and its exit status will be 3."""
         self.failed_gates.append(failure)
         say(f"gate: {failure}")
+
+    def force(self, failure: str) -> None:
+        """Notes a gate that failed and was passed by `gate.force`: the row of the run tells of it."""
+        self.forced_gates.append(failure)
+        self.counts["gates_forced"] = len(self.forced_gates)
+        say(f"gate passed by force: {failure}")
+
+    @property
+    def detail(self) -> str | None:
+        """What the gates found; None where there is nothing to tell."""
+        return "; ".join([*self.failed_gates, *(f"forced: {failure}" for failure in self.forced_gates)]) or None
 
     def record(self, warehouse: Warehouse, state: str, detail: str | None = None) -> None:
         """Writes this run's row, or replaces it."""
