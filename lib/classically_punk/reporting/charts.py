@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import xlsxwriter  # type: ignore[import-untyped]
+from matplotlib.ticker import MaxNLocator
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION, XL_TICK_LABEL_POSITION
@@ -97,6 +98,8 @@ def add_chart(
             drawn.data_labels.font.size = SMALLEST
         if any(interval is not None for interval in one.intervals):
             _add_intervals(drawn._element, one)
+    if not share:
+        _hold_intervals(chart.value_axis, series)
     return chart
 
 
@@ -174,14 +177,27 @@ def _dress_lines(chart: Any, across: str) -> None:
             drawn.marker.format.line.color.rgb = colour(ink)
 
 
+def _hold_intervals(axis: Any, series: Sequence[Series]) -> None:
+    """Sets the ends of the axis where bars have intervals: programs choose them by the bars and cut intervals off."""
+    ends = [end for one in series for interval in one.intervals if interval is not None for end in interval]
+    if not ends:
+        return
+    values = [value for one in series for value in one.values if value is not None]
+    ticks = MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]).tick_values(min(0.0, *ends, *values), max(0.0, *ends, *values))
+    axis.minimum_scale, axis.maximum_scale = float(ticks[0]), float(ticks[-1])
+    axis.major_unit = float(ticks[1] - ticks[0])
+
+
 def _add_intervals(series: Any, one: Series) -> None:
     """Custom error bars: python-pptx has no call for them, the format does (c:errBars, ECMA-376 part 1, 21.2.2.55)."""
     around = [
-        (0.0, 0.0) if value is None or interval is None else (value - interval[0], interval[1] - value)
+        (0.0, 0.0)
+        if value is None or interval is None
+        else (max(0.0, float(value - interval[0])), max(0.0, float(interval[1] - value)))
         for value, interval in zip(one.values, one.intervals, strict=True)
     ]
     points = {
-        side: "".join(f'<c:pt idx="{at}"><c:v>{max(pair[side], 0.0)!r}</c:v></c:pt>' for at, pair in enumerate(around))
+        side: "".join(f'<c:pt idx="{at}"><c:v>{pair[side]!r}</c:v></c:pt>' for at, pair in enumerate(around))
         for side in (0, 1)
     }
     literal = '<c:numLit><c:formatCode>General</c:formatCode><c:ptCount val="{}"/>{}</c:numLit>'

@@ -329,3 +329,21 @@ def test_a_synthetic_corpus_is_named_on_the_first_and_last_slide(make_findings: 
     slides = slides_of(make_findings(synthetic=True), tmp_path)
     for slide in (slides[0], slides[-1]):
         assert "Synthetic corpus" in " ".join(frame.text for frame in frames_of(slide))
+
+
+def test_axes_hold_the_intervals_of_their_bars(make_findings: Make, tmp_path: Path) -> None:
+    drawn = 0
+    for chart in charts_of(slides_of(make_findings(), tmp_path)):
+        if chart.value_axis.maximum_scale == 1.0:  # shares: their axis is that of every share
+            continue
+        for series in chart.plots[0].series:
+            sides = {}
+            for side in ("plus", "minus"):
+                points = series._element.findall(f".//{qn('c:errBars')}/{qn(f'c:{side}')}//{qn('c:v')}")
+                sides[side] = [float(point.text) for point in points]
+            for value, up, down in zip(series.values, sides["plus"], sides["minus"], strict=False):
+                drawn += 1
+                assert value is not None
+                assert chart.value_axis.minimum_scale <= value - down + 1e-12
+                assert value + up - 1e-12 <= chart.value_axis.maximum_scale
+    assert drawn > 20
