@@ -108,7 +108,7 @@ class Job:
         """Python workers of a local session."""
         return self.tree(lambda line: "pyspark.daemon" in line)
 
-    def wait_for(self, text: str, seconds: float = 180) -> bool:
+    def wait_for(self, text: str, seconds: float = 300) -> bool:
         """Waits until the job has said `text`; False where it ended before."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -120,7 +120,7 @@ class Job:
             time.sleep(0.1)
         raise TimeoutError(f"never said {text!r}:\n{self.text[-2000:]}")
 
-    def wait(self, seconds: float = 300) -> int:
+    def wait(self, seconds: float = 600) -> int:
         return self.process.wait(seconds)
 
     def kill(self) -> None:
