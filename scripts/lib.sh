@@ -77,6 +77,14 @@ use_java() { # sets java_version and java_user_home, and JAVA_HOME where Spark w
   return 1
 }
 
+delta_excludes() { # what Spark ships already (Hadoop, Parquet, Jackson, …) and is not fetched again
+  echo "org.apache.hadoop:hadoop-client-api org.apache.hadoop:hadoop-client-runtime
+    org.apache.parquet:parquet-hadoop com.fasterxml.jackson.core:jackson-databind
+    com.fasterxml.jackson.datatype:jackson-datatype-jdk8 org.roaringbitmap:RoaringBitmap
+    org.apache.logging.log4j:log4j-slf4j2-impl org.apache.logging.log4j:log4j-core org.apache.logging.log4j:log4j-api
+    org.locationtech.jts:jts-core" | tr -s ' \n' ',' | sed 's/,$//'
+}
+
 enter() { # sets up where that is needed, then makes this shell the activated environment, in the root of the checkout
   "$root/scripts/setup"
   use_java

@@ -24,7 +24,7 @@ from classically_punk.app.answers import Wanted
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import checks, functions, jobs, neighbours
+from classically_punk.spark import checks, dry_run, functions, jobs, neighbours
 from classically_punk.spark.classify import PROTOCOL, classify_clips
 from classically_punk.spark.genre_models import train_genres
 from classically_punk.spark.ingest import ingest_clips
@@ -80,6 +80,12 @@ def test_unlabelled_clips_are_answered_once_as_on_the_desk_and_in_sql(trained: B
     again = trained.run(classify_clips, corpus=unlabelled)
     assert (again.counts["classified"], again.counts["to_open"]) == (0, 0)
     wav_file(place / "new" / "later" / "e.wav", music(77, "hiss"))
+    over = Settings.load(None, {**trained.settings.model_dump(), "corpus": unlabelled})
+    assert dry_run.planned(trained.warehouse, over, "classify_clips").actions == {"same": 5, "open": 1}
+    trained.run(ingest_clips, corpus=unlabelled)
+    plan = dry_run.planned(trained.warehouse, over, "classify_clips")
+    assert (plan.actions, plan.waiting) == ({"same": 6}, 1)
+    assert "1 clips are described and wait for an answer of the model in force" in plan.lines("classify_clips", over)
     assert trained.run(classify_clips, corpus=unlabelled).counts["classified"] == 1
     assert answers.count() == 5
 

@@ -62,7 +62,10 @@ def test_an_empty_corpus(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "no files below" in refused("run_pipeline", words, capfd)
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips", "query_tables", "check_health"}))
+ALWAYS_READING = {"query_tables", "serve_tables", "check_health"}
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"ingest_clips", "classify_clips"} - ALWAYS_READING))
 def test_only_who_reads_a_folder_watches_one(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused(name, [f"--warehouse.root={tmp_path}/wh", "--run.watch=true"], capfd)
     assert "run.watch: " in line
@@ -104,4 +107,4 @@ def test_a_dry_run_of_a_new_warehouse_starts_no_spark_and_makes_no_folder(
     assert "punk: time: about 0 s" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus"]
     line = refused("train_genres", [*words, "--run.dry_run=true"], capfd)
-    assert "run.dry_run: train_genres has no plan to tell; ingest_clips and run_pipeline do" in line
+    assert "run.dry_run: train_genres has no plan to tell; classify_clips and ingest_clips and run_pipeline do" in line

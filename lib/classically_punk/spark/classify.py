@@ -33,8 +33,8 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         ingest_clips(warehouse, settings, run)
         extract_features(warehouse, settings, run)
     with run.stage("classify"):
-        pending = _pending(warehouse, model)
-        answers = warehouse.staged("answers", _answers(warehouse, pending, model, settings))
+        waiting = pending(warehouse, model)
+        answers = warehouse.staged("answers", _answers(warehouse, waiting, model, settings))
         unsure = F.count_if(F.col("predicted").isNull())
         counted = answers.agg(F.count("*").alias("classified"), unsure.alias("not_sure")).first()
         run.counts |= counted.asDict() if counted else {}
@@ -44,7 +44,7 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     say(f"{run.counts['classified']} clips classified by model {model.model_id}, {run.counts['not_sure']} not sure")
 
 
-def _pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
+def pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
     """clip_id of every clip that is there, has no label and no answer of this model."""
     clips = warehouse.read("clips").where("genre IS NULL AND duplicate_of IS NULL")
     there = clips.where(~F.col("decoder").isin(*WITHOUT_FILES))

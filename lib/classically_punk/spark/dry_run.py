@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import ingest
+from classically_punk.spark import classify, in_force, ingest
 from classically_punk.spark.progress import say
 from classically_punk.spark.tables import Warehouse
 
@@ -20,7 +20,10 @@ STAGES = {
     "ingest_clips": ("inventory", "describe", "derive", "near-duplicates", "write tables", "reconcile"),
     "run_pipeline": (
         *("inventory", "describe", "derive", "near-duplicates", "write tables", "reconcile"),
-        *("alter", "vectors", "train", "evaluate", "report"),
+        *("alter", "vectors", "train", "gates", "evaluate", "report"),
+    ),
+    "classify_clips": (
+        *("inventory", "describe", "derive", "near-duplicates", "write tables", "reconcile", "extract", "classify"),
     ),
 }
 """What the jobs that can be asked for a plan go through."""
@@ -39,6 +42,8 @@ class Plan:
     seconds_a_file: float
     other_seconds: float | None
     """Of all stages that do not open files, in the last run of the same job that was done; None where there is none."""
+    waiting: int | None = None
+    """Clips that are described and have no answer yet; None for jobs that answer nothing."""
 
     @property
     def seconds(self) -> float:
@@ -57,6 +62,8 @@ class Plan:
         ]
         if job == "run_pipeline":
             told.append(f"protocols: {', '.join(settings.evaluation.protocols)}, {settings.evaluation.folds} folds")
+        if self.waiting is not None:
+            told.append(f"{self.waiting} clips are described and wait for an answer of the model in force")
         known = "as the last runs took" if self.other_seconds is not None else "files only: no run has told of the rest"
         return [*told, f"time: about {self.seconds:.0f} s ({known})"]
 
@@ -64,8 +71,10 @@ class Plan:
 def tell(job: str, settings: Settings, session: Callable[[str], SparkSession]) -> int:
     """Says what `job` would do -> exit status 0. Raises ConfigError for a job that has no plan to tell."""
     if job not in STAGES:
-        raise ConfigError("run.dry_run", f"{job} has no plan to tell; {' and '.join(STAGES)} do")
+        raise ConfigError("run.dry_run", f"{job} has no plan to tell; {' and '.join(sorted(STAGES))} do")
     root = settings.folder("warehouse.root")
+    if job == "classify_clips":
+        in_force.current_model(root, settings)  # without one the job itself would stop here
     if any((root / "files" / "_delta_log").glob("*.json")):
         spark = session(job)
         try:
@@ -90,9 +99,14 @@ def first_plan(settings: Settings) -> Plan:
 
 def planned(warehouse: Warehouse, settings: Settings, job: str) -> Plan:
     """The plan for a warehouse with tables; reads them and writes nothing."""
-    root = os.fsencode(settings.folder("corpus.root"))
-    rows = ingest.plan_of(warehouse, ingest.seen_files(root, settings), root, settings)
-    counted = rows.groupBy("action").agg(F.count("*").alias("n"), F.sum("size_bytes").alias("size")).collect()
+    counted = []
+    if settings.corpus.root:  # classify_clips answers for what the tables hold, too
+        root = os.fsencode(settings.folder("corpus.root"))
+        rows = ingest.plan_of(warehouse, ingest.seen_files(root, settings), root, settings)
+        counted = rows.groupBy("action").agg(F.count("*").alias("n"), F.sum("size_bytes").alias("size")).collect()
+    waiting = None
+    if job == "classify_clips":
+        waiting = classify.pending(warehouse, in_force.current_model(warehouse.root, settings)).count()
     actions = {row["action"]: int(row["n"]) for row in counted}
     size = sum(int(row["size"] or 0) for row in counted if row["action"] == "open")
     runs = warehouse.read("runs").where("state = 'done'").orderBy(F.desc("started_at")).limit(200)
@@ -101,4 +115,4 @@ def planned(warehouse: Warehouse, settings: Settings, job: str) -> Plan:
     a_file = opened[0][1] / opened[0][0] if opened else SECONDS_A_FILE / (os.cpu_count() or 1)
     alike = [s for name, _, s in done if name == job]
     other = sum(took for stage, took in alike[0].items() if stage not in OF_FILES) if alike else None
-    return Plan(actions, size, a_file, other)
+    return Plan(actions, size, a_file, other, waiting)

@@ -10,10 +10,11 @@ from contextlib import redirect_stdout
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from classically_punk.errors import PunkError
+from classically_punk.errors import ConfigError, PunkError
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings
 from classically_punk.spark import functions
+from classically_punk.spark.connect import remote_session
 from classically_punk.spark.jobs import DONE, UNEXPECTED, USAGE, session
 from classically_punk.spark.progress import say
 from classically_punk.spark.tables import SCHEMA, Warehouse
@@ -23,30 +24,51 @@ ROWS = 1000
 
 
 def query(argv: Sequence[str] | None = None) -> int:
-    """`[-e STATEMENT]… --config FILE [--section.key=value …]` -> exit status; without `-e`, reads standard input."""
+    """`[-e STATEMENT]… --config FILE [--section.key=value …]` -> exit status; without `-e`, reads standard input.
+
+    With `--remote sc://HOST:PORT` the statements are answered by a server (`jobs/serve_tables.py`), which has the
+    tables and not the functions over audio; no configuration is read.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         statements, rest = _statements(words)
-        settings = Settings.from_command_line(rest)
-        root = settings.folder("warehouse.root")
-        if not root.is_dir():
-            say(f"error: warehouse.root: {root} does not exist: run a job first")
-            return USAGE
+        remote, rest = _remote(rest)
+        spark = _here(rest) if remote is None else remote_session(remote)
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
+    try:
+        failed = [not _answer(spark, text) for text in statements or _typed()]
+        return UNEXPECTED if any(failed) and statements else DONE
+    finally:
+        spark.stop()
+
+
+def _here(words: Sequence[str]) -> SparkSession:
+    """A session of this machine with tables and functions in place. Raises ConfigError."""
+    settings = Settings.from_command_line(words)
+    root = settings.folder("warehouse.root")
+    if not root.is_dir():
+        raise ConfigError("warehouse.root", f"{root} does not exist: run a job first")
     spark = session("sql")
     try:
         Warehouse(spark, root).open()
         functions.register(spark, settings)
         spark.catalog.setCurrentDatabase(SCHEMA)
-        failed = [not _answer(spark, text) for text in statements or _typed()]
-        return UNEXPECTED if any(failed) and statements else DONE
-    except PunkError as error:
-        say(f"error: {error}")
-        return USAGE
-    finally:
+    except PunkError:
         spark.stop()
+        raise
+    return spark
+
+
+def _remote(words: list[str]) -> tuple[str | None, list[str]]:
+    """Words -> the address after `--remote`, None if it is not there, and the other words."""
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name == "--remote":
+            end = at + (1 if equals else 2)
+            return value if equals else "".join(words[at + 1 : end]), [*words[:at], *words[end:]]
+    return None, words
 
 
 def _statements(words: list[str]) -> tuple[list[str], list[str]]:

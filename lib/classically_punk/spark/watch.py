@@ -48,7 +48,7 @@ def rounds(root: Path, settings: Settings, one_round: Round, alive: Callable[[],
     until = time.monotonic() + (how.watch_for_s or math.inf)
     ending = f"SIGTERM to process {os.getpid()} ends it after a round"  # spark-submit itself would take Spark along
     say(f"watching {settings.corpus.root}: a look every {how.watch_every_s:g} s; {ending}")
-    with _told_to_stop() as stop:
+    with told_to_stop() as stop:
         while not stop.is_set() and alive():
             now = look(root, settings)
             restless = restless + 1 if now != before else 0
@@ -102,7 +102,7 @@ def is_alive(spark: SparkSession) -> bool:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def told_to_stop() -> Iterator[threading.Event]:
     """An event that SIGTERM and SIGINT set, instead of what they would do otherwise."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in SIGNALS}
