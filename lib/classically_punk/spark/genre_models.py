@@ -232,6 +232,7 @@ def model_rows(
     return rows
 
 
+DECISION = ("kind", "means", "covariance", "temperature", "threshold")
 ROBUST = ("intercept_standard_error", "intercept_t", "intercept_p", "standard_errors", "t_values", "p_values")
 
 
@@ -244,13 +245,18 @@ def _numbers(values: Floats) -> list[float] | None:
     return values.tolist() if np.isfinite(values).all() else None
 
 
-def publish(warehouse: Warehouse, name: str, clips_of: Callable[[published.PublishedModel], bytes]) -> None:
+def publish(
+    warehouse: Warehouse,
+    name: str,
+    clips_of: Callable[[published.PublishedModel], bytes],
+    rows: list[tuple[Any, ...]] | None = None,
+) -> None:
     """Writes the model's files from its rows and points `current.json` at them, unless they are in force already.
 
-    `clips_of` gives the list of its training clips.
+    `clips_of` gives the list of its training clips; `rows` are those of `models`, where they are at hand.
     """
     if not _in_force(warehouse, name):
-        model = published_model(warehouse, name)
+        model = published_model(warehouse, name) if rows is None else _portable(rows)
         published.publish(warehouse.root, model, clips_of(model))
 
 
@@ -264,11 +270,16 @@ def _in_force(warehouse: Warehouse, name: str) -> bool:
 
 def published_model(warehouse: Warehouse, name: str) -> published.PublishedModel:
     """The portable form of a model from its rows of `models`."""
-    found = warehouse.read("models").where(F.col("model_id") == name).orderBy("genre").collect()
-    rows = [row.asDict(recursive=True) for row in found]
-    first, decision = rows[0], rows[0]["decision"]
+    found = warehouse.read("models").where(F.col("model_id") == name).orderBy("genre")
+    return _portable([tuple(row) for row in found.select(*schemas.MODELS.names).collect()])
+
+
+def _portable(found: list[tuple[Any, ...]]) -> published.PublishedModel:
+    """Rows of `models`, one a genre."""
+    rows = [dict(zip(schemas.MODELS.names, row, strict=True)) for row in found]
+    first, decision = rows[0], dict(zip(DECISION, rows[0]["decision"], strict=True))
     return published.PublishedModel(
-        model_id=name,
+        model_id=first["model_id"],
         genres=tuple(row["genre"] for row in rows),
         feature_set=first["feature_set"],
         feature_names=tuple(first["feature_names"]),

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from classically_punk.modelling import training_clips
+from classically_punk.modelling.arrays import Floats
 from classically_punk.modelling.published import PublishedModel
 from classically_punk.modelling.training_clips import Listed
 from classically_punk.spark import vectors
@@ -27,18 +28,23 @@ def clips_of(data: Training, model: PublishedModel, most: int = training_clips.M
 
 
 def carried(
-    known: Listed, before: PublishedModel, model: PublishedModel, data: Training | None, came: set[str], went: set[str]
+    known: Listed,
+    before: PublishedModel,
+    model: PublishedModel,
+    data: Training | None,
+    fresh: Floats | None,
+    came: set[str],
+    went: set[str],
 ) -> bytes:
     """The list of the model before, over to a model of the same columns -> content of its list.
 
-    `data` has the rows of the clips that came; no others are looked at. Of a list that was full and has lost clips, the
-    places of those stay empty until the next fit.
+    `data` and the columns `fresh` of its clips tell of those that came; no others are looked at. Of a list that was
+    full and has lost clips, the places of those stay empty until the next fit.
     """
     kept = [at for at, clip in enumerate(known.ids) if clip not in went and clip not in came]
     columns = known.standings[kept].astype(np.float64) * np.asarray(before.scales) + np.asarray(before.means)
     rows = [(known.ids[at], known.names[at], known.genres[at]) for at in kept]
-    if data is not None and came:
-        fresh = vectors.clip_columns(data, {MAIN: data.design})[MAIN]
+    if data is not None and fresh is not None:
         here = [at for at, clip in enumerate(data.clips["clip_id"]) if clip in came]
         columns = np.vstack([columns, fresh[np.ix_(here, [data.names.index(name) for name in model.feature_names])]])
         told = data.clips.iloc[here]

@@ -162,7 +162,12 @@ def design_of(settings: Settings, feature_set: str) -> str:
 
 def kept(warehouse: Warehouse) -> Kept | None:
     """The sums that stand, or None where there are none or the two tables do not fit together."""
-    found = warehouse.read(SUMS).toArrow().to_pylist()
+    read: dict[str, list[Any]] = {}
+    warehouse.at_once(
+        lambda: read.update(sums=warehouse.read(SUMS).toArrow().to_pylist()),
+        lambda: read.update(counts=warehouse.read(CLIPS).groupBy(*KEY).count().collect()),
+    )
+    found = read["sums"]
     if not found or len({row["design"] for row in found}) > 1:
         return None
     slots: dict[Key, Slot] = {}
@@ -175,8 +180,7 @@ def kept(warehouse: Warehouse) -> Kept | None:
             return None
         key = (row["batch"], row["cell"], row["piece"])
         slots[key] = Slot(row["model_id"], tuple(row["genres"]), moments, of_clips, row["clips_digest"])
-    there = warehouse.read(CLIPS).groupBy(*KEY).count().collect()
-    counts = {(row["batch"], row["cell"], row["piece"]): row["count"] for row in there}
+    counts = {(row["batch"], row["cell"], row["piece"]): row["count"] for row in read["counts"]}
     if len({slot.moments.columns for slot in slots.values()}) > 1:
         return None
     if counts != {key: slot.clips for key, slot in slots.items() if slot.clips}:
@@ -189,13 +193,22 @@ def store(
 ) -> None:
     """Slots counted anew and those of a new batch, with the clips that came and those that went."""
     spark = warehouse.spark
-    if gone:
-        warehouse.remove(CLIPS, spark.createDataFrame([(clip,) for clip in gone], "clip_id string"), ("clip_id",))
-    if len(fresh):
-        warehouse.append(CLIPS, spark.createDataFrame(fresh, schemas.SUMMED_CLIPS))
-    if counted:
+
+    def clips() -> None:
+        if gone:
+            warehouse.remove(CLIPS, spark.createDataFrame([(clip,) for clip in gone], "clip_id string"), ("clip_id",))
+        if len(fresh):
+            warehouse.append(CLIPS, spark.createDataFrame(fresh, schemas.SUMMED_CLIPS))
+
+    def slots() -> None:
         rows = _rows(counted, {key: slot.clips_digest for key, slot in counted.items()}, design, run)
-        warehouse.merge(SUMS, spark.createDataFrame(rows, schemas.SUMS), KEY)
+        frame = spark.createDataFrame(rows, schemas.SUMS)
+        if all(batch == run.run_id for batch, _, _ in counted):
+            warehouse.append(SUMS, frame)
+        elif counted:
+            warehouse.merge(SUMS, frame, KEY)
+
+    warehouse.at_once(clips, *([slots] if counted else []))
 
 
 def digests(clips: pd.DataFrame) -> dict[Key, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import catalogue
 from classically_punk.modelling import digest, folds, published, training_clips
-from classically_punk.modelling.arrays import Ints, ModelError
+from classically_punk.modelling.arrays import Floats, Ints, ModelError
 from classically_punk.modelling.crossfit import Learner, Lesson
 from classically_punk.modelling.decision import Layer
 from classically_punk.modelling.moments import Moments
@@ -76,12 +77,14 @@ def updated(warehouse: Warehouse, settings: Settings, run: Run) -> str | None:
 
 def speaks_of(warehouse: Warehouse, settings: Settings, data: Training) -> str | None:
     """The id of the model in force, if it was made by sums of just these clips under these settings."""
+    if warehouse.read("models").where("fitted_by = 'sums'").limit(1).isEmpty():
+        return None
     try:
         model, kept = standing(warehouse, settings)
     except NotBySumsError:
         return None
-    row = warehouse.read("models").where(F.col("model_id") == model.model_id).select("fitted_by").first()
-    if row is None or row["fitted_by"] != "sums" or kept.clips != len(data.clips):
+    mine = warehouse.read("models").where((F.col("model_id") == model.model_id) & (F.col("fitted_by") == "sums"))
+    if kept.clips != len(data.clips) or mine.limit(1).isEmpty():
         return None
     known = warehouse.read(sums.CLIPS).select("clip_id", "genre").collect()
     same = {tuple(each) for each in known} == set(zip(data.clips["clip_id"], data.clips["genre"], strict=True))
@@ -111,10 +114,25 @@ def standing(warehouse: Warehouse, settings: Settings) -> tuple[PublishedModel, 
 
 
 def _updated(warehouse: Warehouse, settings: Settings, run: Run) -> str:
-    model, kept = standing(warehouse, settings)
-    changes = changed(warehouse, settings, run, model, kept)
-    wanted = altered.training_copies(warehouse, settings)
-    data = _rows(warehouse, settings, model, changes, wanted)
+    known: dict[str, Any] = {}
+    data: Training | None = None
+    warehouse.at_once(
+        lambda: known.update(standing=standing(warehouse, settings)),
+        lambda: known.update(compared=compared(warehouse, settings)),
+        lambda: known.update(wanted=altered.training_copies(warehouse, settings)),
+    )
+    model, kept = cast("tuple[PublishedModel, Kept]", known["standing"])
+    wanted: pd.DataFrame = known["wanted"]
+    came, went, stay = known["compared"]
+    strange = sorted(set(came["genre"]) - set(model.genres))
+    if strange:
+        raise NotBySumsError(f"the model knows no {', '.join(strange)}")
+    ids = sorted({*came["clip_id"], *stay["clip_id"], *wanted["clip_id"]})
+    warehouse.at_once(
+        lambda: known.update(dealt=dealt(warehouse, settings, run, model, kept, came, set(went["clip_id"]))),
+        lambda: known.update(data=_rows(warehouse, settings, model, ids)),
+    )
+    changes, data = Changes(known["dealt"][0], went, stay, known["dealt"][1]), known["data"]
     try:
         changes, slots = counted(changes, kept, data)
         if not slots and kept.models == {model.model_id}:
@@ -129,27 +147,35 @@ def _updated(warehouse: Warehouse, settings: Settings, run: Run) -> str:
             raise NotBySumsError("a column that was constant varies now, or the other way round")
         name = _name(model, after, None if data is None else data.copies_digest)
         slots = {key: replace(slot, model_id=name) for key, slot in slots.items()}
-        sums.store(warehouse, run, kept.design, slots, changes.came, sorted(changes.went["clip_id"]))
+        listed, added, gone = _listed(warehouse, model), set(changes.came["clip_id"]), set(changes.went["clip_id"])
+        stands = warehouse.read("models").where(F.col("model_id") == name)
+        warehouse.at_once(
+            lambda: sums.store(warehouse, run, kept.design, slots, changes.came, sorted(gone)),
+            lambda: known.update(stands=not stands.limit(1).isEmpty()),
+            lambda: known.update(fresh=_columns(data) if added else None),
+        )
         source = _source(warehouse, settings, model, after, changes)
-        if warehouse.read("models").where(F.col("model_id") == name).limit(1).isEmpty():
-            rows = genre_models.model_rows(settings, run, source, name, fit, None, layer)
+        rows = genre_models.model_rows(settings, run, source, name, fit, None, layer)
+        if not known["stands"]:
             warehouse.append("models", warehouse.spark.createDataFrame(rows, schemas.MODELS))
-        known = _listed(warehouse, model)
-        came, went = set(changes.came["clip_id"]), set(changes.went["clip_id"])
-        genre_models.publish(warehouse, name, lambda new: neighbours.carried(known, model, new, data, came, went))
+        genre_models.publish(
+            warehouse,
+            name,
+            lambda new: neighbours.carried(listed, model, new, data, known["fresh"], added, gone),
+            None if known["stands"] else rows,
+        )
     finally:
         if data is not None:
             data.unpersist()
-    run.counts |= {"clips_added": len(came), "clips_taken_out": len(went), "slots_counted": len(slots)}
-    told = f"{len(came)} clips added, {len(went)} taken out, {len(slots)} of {len(after.slots)} slots counted"
+    run.counts |= {"clips_added": len(added), "clips_taken_out": len(gone), "slots_counted": len(slots)}
+    told = f"{len(added)} clips added, {len(gone)} taken out, {len(slots)} of {len(after.slots)} slots counted"
     say(f"model {name} by sums of {source.clips} clips: {told}; lambda, temperature and threshold as they were")
     return name
 
 
-def changed(warehouse: Warehouse, settings: Settings, run: Run, model: PublishedModel, kept: Kept) -> Changes:
-    """Compares the clips of now with those in the sums, by clip and label. A clip with another label comes and goes.
-
-    Raises NotBySumsError for a genre that is new, or clips that tie together what was dealt apart.
+def compared(warehouse: Warehouse, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The clips of now against those in the sums, by clip and label: clips that came (clip_id and `vectors.OF_CLIP`),
+    and rows of `summed_clips` that went, and that stay in a slot that lost one. With another label a clip does both.
     """
     now, known = vectors.learnable(warehouse, settings), warehouse.read(sums.CLIPS)
     same = ["clip_id", "genre"]
@@ -159,23 +185,16 @@ def changed(warehouse: Warehouse, settings: Settings, run: Run, model: Published
         lambda: found.update(went=known.join(now.select(*same), same, "left_anti").toPandas()),
     )
     came, went = (found[name].sort_values("clip_id", ignore_index=True) for name in ("came", "went"))
-    strange = sorted(set(came["genre"]) - set(model.genres))
-    if strange:
-        raise NotBySumsError(f"the model knows no {', '.join(strange)}")
     stay = went.iloc[:0]
     if len(went):
         keys = warehouse.spark.createDataFrame(went[list(sums.KEY)].drop_duplicates())
         gone = warehouse.spark.createDataFrame([(clip,) for clip in went["clip_id"]], ONE)
         of_slots = known.join(F.broadcast(keys), list(sums.KEY), "left_semi")
         stay = of_slots.join(F.broadcast(gone), "clip_id", "left_anti").select(*known.columns).toPandas()
-    if came.empty:
-        return Changes(went.iloc[:0], went, stay, 0)
-    came = came.astype(object).mask(came.isna(), None)
-    rows, new_groups = _dealt(warehouse, settings, run, model, kept, came, set(went["clip_id"]))
-    return Changes(rows, went, stay, new_groups)
+    return came.astype(object).mask(came.isna(), None), went, stay
 
 
-def _dealt(
+def dealt(
     warehouse: Warehouse,
     settings: Settings,
     run: Run,
@@ -184,7 +203,12 @@ def _dealt(
     came: pd.DataFrame,
     gone: set[str],
 ) -> tuple[pd.DataFrame, int]:
-    """Clips that came -> their rows of `summed_clips`, each in the cell of its kin; and how many groups are new."""
+    """Clips that came -> their rows of `summed_clips`, each in the cell of its kin; and how many groups are new.
+
+    Raises NotBySumsError for clips that tie together what was dealt apart.
+    """
+    if came.empty:
+        return pd.DataFrame(columns=schemas.SUMMED_CLIPS.names), 0
     ids = list(came["clip_id"])
     groups = folds.joined_groups(ids, list(came["group_id"]), list(came["recording"]))
     units = folds.unit_keys(ids, groups)
@@ -242,11 +266,13 @@ def _cells(
     return np.asarray([cell_of.get(unit, block) for unit, block in zip(units, blocks.tolist(), strict=True)])
 
 
-def _rows(
-    warehouse: Warehouse, settings: Settings, model: PublishedModel, changes: Changes, wanted: pd.DataFrame
-) -> Training | None:
-    """The training rows of whoever is counted, and of the clips that are altered; None where there are none."""
-    ids = sorted({*changes.members["clip_id"], *wanted["clip_id"]})
+def _columns(data: Training | None) -> Floats | None:
+    """The mean columns of every clip."""
+    return None if data is None else vectors.clip_columns(data, {MAIN: data.design})[MAIN]
+
+
+def _rows(warehouse: Warehouse, settings: Settings, model: PublishedModel, ids: Sequence[str]) -> Training | None:
+    """The training rows of these clips; None where there are none."""
     if not ids:
         return None
     only = warehouse.spark.createDataFrame([(clip,) for clip in ids], ONE)

@@ -180,7 +180,8 @@ def training(
     unknown = F.lit(float("nan"))
     x = F.array(*(F.col(n) for n in names), *(F.coalesce(n, unknown) for n in (*beside, LENGTH))).alias("x")
     rows = rows.select("clip_id", "segment", *OF_CLIP, "weight", x)
-    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    if only is None:
+        rows = rows.persist(StorageLevel.MEMORY_AND_DISK)  # a few clips are sooner read twice than kept
     listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in OF_CLIP))
     frame = listed.toPandas().sort_values("clip_id", ignore_index=True).astype(object)
     frame = frame.mask(frame.isna(), None)
@@ -192,8 +193,9 @@ def training(
     units = folds.unit_keys(list(frame["clip_id"]), list(frame["group_id"]))
     feature_set = catalogue.feature_set_id(name, settings.features.segment_s)
     placed = _placed(rows, frame, genres, units).persist(StorageLevel.MEMORY_AND_DISK)
-    placed.count()
-    rows.unpersist()
+    if only is None:
+        placed.count()
+        rows.unpersist()
     inputs = (*names, *beside, LENGTH)
     made = Training(frame, placed, genres, inputs, Transform(names), feature_set, units)
     return replace(made, transform=_transform(made, settings))
