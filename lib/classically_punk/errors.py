@@ -192,6 +192,12 @@ class NotRegularError(ClipError):
     code = "NOT_REGULAR"
 
 
+class WithdrawnError(ClipError):
+    """The file's bytes, or its audio, were withdrawn and are not taken in again."""
+
+    code = "WITHDRAWN"
+
+
 class UnreadableError(ClipError):
     """The file cannot be opened or read."""
 

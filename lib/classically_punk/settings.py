@@ -96,6 +96,9 @@ class Model(Section):
     fourier_count: int = Field(300, ge=1, le=4000, description="random directions of the fourier transform")
     fourier_width: float = Field(1.0, gt=0, description="width of its kernel, in the typical distance of two clips")
     fourier_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of its directions")
+    update: Literal["fit", "sums"] = Field(
+        "fit", description="how a model follows its clips: a fit by MLlib, or sums of what was added and taken away"
+    )
     altered_copies: int = Field(4, ge=0, le=16, description="altered copies of a clip that a fit learns from; 0 = off")
     altered_sample: int = Field(100, ge=1, le=100_000, description="clips that are altered, at most")
     altered_strength: float = Field(5.0, ge=0, le=1000, description="share of lambda on what alterations change")
@@ -106,6 +109,14 @@ class Model(Section):
         if self.regularisation == "auto":
             return None
         return 0.0 if isinstance(self.regularisation, str) else self.regularisation
+
+
+class Withdraw(Section):
+    """What withdraw_clips takes out."""
+
+    clips: tuple[str, ...] = Field((), description="clip_id or path of what is taken out, a JSON array")
+    list: str = Field("", description="file of the same, one a line")
+    near_duplicates: bool = Field(False, description="altered copies of the same recordings too")
 
 
 Protocol = Literal[
@@ -219,6 +230,7 @@ class Settings(BaseSettings):
     cost: Cost = Cost()
     gate: Gate = Gate()
     limits: Limits = Limits()
+    withdraw: Withdraw = Withdraw()
     run: Run = Run()
     serve: Serve = Serve()
     connect: Connect = Connect()

@@ -8,7 +8,7 @@ import pytest
 
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import checks, ingest
+from classically_punk.spark import checks, ingest, withdraw
 from classically_punk.spark.jobs import USAGE, run_job
 
 SECRET = "s3://AKIAEXAMPLE:wJalrXUtnFEMI@bucket/music"
@@ -72,3 +72,21 @@ def test_a_new_password_is_no_new_configuration() -> None:
         for root in ("s3://user:one@bucket/a", "s3://user:two@bucket/a", "s3://user:one@bucket/b")
     )
     assert first == second != other
+
+
+def test_a_takedown_names_something_and_says_that_nobody_reads(tmp_path: Path) -> None:
+    named = {"withdraw": {"clips": ["a.wav", " a.wav "]}}
+    with pytest.raises(ConfigError, match=r"warehouse.short_retention: .* --warehouse.short_retention=true allows it"):
+        checks.withdrawal(Settings.load(None, named))
+    told = Settings.load(None, named | {"warehouse": {"short_retention": True}})
+    checks.withdrawal(told)
+    assert withdraw.named(told) == ["a.wav"]
+    with pytest.raises(ConfigError, match=r"withdraw.clips: names no clip"):
+        checks.withdrawal(Settings.load(None, {"warehouse": {"short_retention": True}}))
+    with pytest.raises(ConfigError, match=r"withdraw.list: cannot read .*none.txt: No such file"):
+        withdraw.named(Settings.load(None, {"withdraw": {"list": str(tmp_path / "none.txt")}}))
+    (tmp_path / "list.txt").write_text("\n b.wav\nc d.wav\n\n")
+    assert withdraw.named(Settings.load(None, {"withdraw": {"list": str(tmp_path / "list.txt")}})) == [
+        "b.wav",
+        "c d.wav",
+    ]

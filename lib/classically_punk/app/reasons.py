@@ -27,6 +27,7 @@ OF_CLIPS: Final[dict[str, str]] = {
     "PHASE_CANCEL": "The channels cancel each other: mixed together nothing is left to judge.",
     "DC_OFFSET": "The signal never moves: there is nothing to judge.",
     "NOT_REGULAR": "This is not a file but a pipe, a device or a link that leads astray.",
+    "WITHDRAWN": "This recording was withdrawn and is not taken in again.",
     "UNREADABLE": "The file cannot be read.",
     "CHANGED_DURING_READ": "The file changed while it was read; try again.",
     "DECODER_CRASH": "The decoder broke on this file: it is damaged, or made to do harm.",

@@ -7,10 +7,11 @@ The server writes `warehouse.root/feedback/feedback.jsonl`, one JSON object a li
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from classically_punk import atomic
 from classically_punk.errors import PunkError
 from classically_punk.features import catalogue
 
@@ -74,6 +76,31 @@ def lines(file: BinaryIO, size: int) -> Iterator[tuple[int, bytes]]:
         while len(line) > LONGEST_LINE and not rest.endswith(b"\n") and (left := size - file.tell()) > 0:
             rest = file.readline(min(left, LONGEST_LINE))
         yield number, line
+
+
+def remove(root: Path, withdrawn: Callable[[str, str | None], bool]) -> int:
+    """Takes the lines out of the file under the warehouse folder of which `withdrawn(clip_id, audio_sha256)` says so.
+
+    Returns how many. Whoever appends meanwhile waits for the lock, and then finds the new file. Raises OSError.
+    """
+    path = place(root)
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        every = file.readlines()
+        kept = [line for line in every if not _is_of(line, withdrawn)]
+        if len(kept) < len(every):
+            atomic.replace(path, b"".join(kept), mode=0o600)
+    return len(every) - len(kept)
+
+
+def _is_of(line: bytes, withdrawn: Callable[[str, str | None], bool]) -> bool:
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and withdrawn(str(told.get("clip_id")), str(told.get("audio_sha256")))
 
 
 def read_line(line: bytes, segment_s: float) -> Said:

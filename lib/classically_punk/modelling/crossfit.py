@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -56,6 +58,8 @@ class Learner:
     `scaled`: the columns come standardised and are penalised as they are. `spread`: training cells -> what alterations
     do to the columns (p, p), as `regression.solve` takes it. `kind` is that of a decision, or `auto`: see `kind_for`.
     `lam` None chooses λ by inner folds. Fits are kept: the same training cells are solved once for each λ asked for.
+    `of_clips`: sums per cell over the clips' mean columns, weight 1 each. With them coefficients, λ and decision come
+    from sums alone, and `cell`, `columns` and `classes` may speak of a sample of clips, which gives the temperature.
     """
 
     parts: Sequence[Moments]
@@ -66,6 +70,7 @@ class Learner:
     spread: Callable[[Cells], Floats | None] | None = None
     kind: str = "argmax"
     lam: float | None = None
+    of_clips: Sequence[Moments] | None = None
     _fits: dict[tuple[Cells, float], Fit] = field(default_factory=dict)
     _paths: dict[Cells, tuple[Fit, ...]] = field(default_factory=dict)
 
@@ -82,9 +87,9 @@ class Learner:
             return None if whole is None else np.asarray(whole[np.ix_(at, at)])
 
         parts = [part.take(at) for part in self.parts]
-        return Learner(
-            parts, self.cell, self.columns[:, at], self.classes, self.scaled, less, kind=self.kind, lam=self.lam
-        )
+        of_clips = None if self.of_clips is None else [part.take(at) for part in self.of_clips]
+        fewer = self.columns[:, at]
+        return replace(self, parts=parts, columns=fewer, spread=less, of_clips=of_clips, _fits={}, _paths={})
 
     def clips(self, cells: Cells) -> Ints:
         """Positions of the clips in these cells."""
@@ -92,7 +97,8 @@ class Learner:
 
     def filled(self, lesson: Lesson) -> Lesson:
         """The lesson without groups that hold no clip."""
-        here = {cell for cell in set(self.cell.tolist()) if cell >= 0 and self.parts[cell].rows > 0}
+        dealt = range(len(self.parts)) if self.of_clips is not None else set(self.cell.tolist())
+        here = {cell for cell in dealt if cell >= 0 and self.parts[cell].rows > 0}
 
         def some(groups: tuple[Cells, ...]) -> tuple[Cells, ...]:
             kept = (tuple(cell for cell in group if cell in here) for group in groups)
@@ -149,7 +155,7 @@ class Learner:
         if self.kind != "auto":
             return self.kind
         lesson = self.filled(lesson)
-        counts = np.bincount(self.classes[self.clips(lesson.cells)])
+        counts = self._clips_of_genres(lesson.cells)
         unequal = counts.max() > UNEQUAL * counts[counts > 0].min()
         return "score-space" if unequal and len(lesson.inner) > 1 else "argmax"
 
@@ -160,8 +166,7 @@ class Learner:
             return Layer()
         if len(lesson.inner) < 2:
             raise ModelError("score-space needs clips of two groups that can be held out from each other")
-        at, scores = self.out_of_fold(lesson, lam)
-        return decision.score_space(scores, self.classes[at])
+        return self._decision_of(lesson, lam)
 
     def layer(self, lesson: Lesson, lam: float) -> Layer:
         """The decision of a lesson with its temperature, which is 1 where there are not two groups to learn it from."""
@@ -197,7 +202,24 @@ class Learner:
     def _leanings_of_decision(self, lesson: Lesson, lam: float) -> tuple[Floats, Ints]:
         """With two groups only: the decision has seen the clips, the regressions have not."""
         at, scores = self.out_of_fold(lesson, lam)
-        return decision.score_space(scores, self.classes[at]).leanings(scores), self.classes[at]
+        return self._decision_of(lesson, lam).leanings(scores), self.classes[at]
+
+    def _decision_of(self, lesson: Lesson, lam: float) -> Layer:
+        """The score-space decision, from scores of clips by fits on the inner groups they are not in."""
+        if self.of_clips is None:
+            at, scores = self.out_of_fold(lesson, lam)
+            return decision.score_space(scores, self.classes[at])
+        told = [
+            regression.score_sums(self.fit(lesson.without(group).cells, lam), self.of_clips[cell])
+            for group in lesson.inner
+            for cell in group
+        ]
+        return reduce(add, told).layer()
+
+    def _clips_of_genres(self, cells: Cells) -> Floats:
+        if self.of_clips is not None:
+            return np.asarray(sum(self.of_clips[cell].targets for cell in cells))
+        return np.bincount(self.classes[self.clips(cells)]).astype(np.float64)
 
     def _sums(self, cells: Cells) -> Moments:
         return merge_all([self.parts[cell] for cell in cells])

@@ -105,29 +105,65 @@ class Layer:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ScoreSums:
+    """What `score-space` is learnt from, for n clips and g genres: sums that add up over clips.
+
+    `counts` (g,) clips of each genre; `means` (g, g) their mean scores, a row a genre, zeros where there are none;
+    `within` (g, g) Σ(s - m)(s - m)' over all clips, m the mean of the clip's genre.
+    """
+
+    counts: Floats
+    means: Floats
+    within: Floats
+
+    @classmethod
+    def of(cls, scores: ArrayLike, true: ArrayLike) -> ScoreSums:
+        """Scores (n, g), true classes (n,) -> their sums. Raises ModelError for unequal lengths or as `floats`."""
+        scores = floats(scores, "scores", 2)
+        genres = scores.shape[1]
+        true = class_indices(true, "true", genres)
+        same_length(scores=scores, true=true)
+        counts = np.bincount(true, minlength=genres).astype(np.float64)
+        sums = np.zeros((genres, genres))
+        np.add.at(sums, true, scores)
+        means = sums / np.maximum(counts, 1)[:, np.newaxis]
+        centred = scores - means[true]
+        return cls(counts, means, centred.T @ centred)
+
+    def __add__(self, other: ScoreSums) -> ScoreSums:
+        counts = self.counts + other.counts
+        share = (other.counts / np.maximum(counts, 1))[:, np.newaxis]
+        apart = other.means - self.means
+        # a genre that one side lacks has its mean from the other, and adds nothing between them
+        between = (apart * (self.counts * other.counts / np.maximum(counts, 1))[:, np.newaxis]).T @ apart
+        return ScoreSums(counts, self.means + share * apart, self.within + other.within + between)
+
+    def layer(self) -> Layer:
+        """The decision, temperature 1. Raises ModelError without clips.
+
+        A genre without clips gets a mean so far off that it is never the nearest.
+        """
+        clips, here = self.counts.sum(), self.counts > 0
+        if clips == 0:
+            raise ModelError("no clips to learn a decision from")
+        means = self.means.copy()
+        covariance = self.within / max(float(clips - here.sum()), 1.0)
+        covariance = (covariance + covariance.T) / 2
+        if not here.all():
+            values, vectors = np.linalg.eigh(covariance)
+            centre = self.counts @ self.means / clips
+            # along the widest direction, so that it stays far whatever the pseudo-inverse leaves out
+            means[~here] = centre + FAR * max(np.sqrt(max(values[-1], 0.0)), 1.0) * vectors[:, -1]
+        return Layer("score-space", means=means, covariance=covariance)
+
+
 def score_space(scores: ArrayLike, true: ArrayLike) -> Layer:
     """Scores (n, g) of clips that the regressions have not seen, true classes (n,) -> the layer, temperature 1.
 
-    A genre without clips gets a mean so far off that it is never the nearest. Raises ModelError without clips, for
-    unequal lengths, scores that are not finite or classes outside the scores.
+    Raises ModelError without clips, for unequal lengths, scores that are not finite or classes outside the scores.
     """
-    scores = floats(scores, "scores", 2)
-    genres = scores.shape[1]
-    true = class_indices(true, "true", genres)
-    if same_length(scores=scores, true=true) == 0:
-        raise ModelError("no clips to learn a decision from")
-    counts = np.bincount(true, minlength=genres)
-    sums = np.zeros((genres, genres))
-    np.add.at(sums, true, scores)
-    means = sums / np.maximum(counts, 1)[:, np.newaxis]
-    centred = scores - means[true]
-    covariance = centred.T @ centred / max(int(true.size - (counts > 0).sum()), 1)
-    covariance = (covariance + covariance.T) / 2
-    if (counts == 0).any():
-        values, vectors = np.linalg.eigh(covariance)
-        # along the widest direction, so that it stays far whatever the pseudo-inverse leaves out
-        means[counts == 0] = scores.mean(axis=0) + FAR * max(np.sqrt(values[-1]), 1.0) * vectors[:, -1]
-    return Layer("score-space", means=means, covariance=covariance)
+    return ScoreSums.of(scores, true).layer()
 
 
 FAR = 1e3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -78,6 +78,43 @@ def assign(clip_ids: Sequence[str], groups: Sequence[str | None], genres: Sequen
         for each, count in inside[unit].items():
             per_genre[each][fold] += count
     return np.asarray([dealt[unit] for unit in units], dtype=np.int64)
+
+
+def dealt_further(
+    clip_ids: Sequence[str],
+    units: Sequence[str],
+    genres: Sequence[str],
+    known: Mapping[str, int],
+    counts: Mapping[str, Sequence[float]],
+    seed: int,
+) -> Ints:
+    """Clips that come to others already dealt -> (n,) cell of each, as `assign` goes on; who was dealt stays.
+
+    A unit goes to the cell that it has in `known`, else to the one that has the fewest clips of its genre, then the
+    fewest clips; `counts` are the clips of each genre by cell.
+    """
+    cells = len(next(iter(counts.values())))
+    per_genre = {genre: list(there) for genre, there in counts.items()}
+    sizes = [sum(there[cell] for there in per_genre.values()) for cell in range(cells)]
+    inside: dict[str, Counter[str]] = defaultdict(Counter)
+    for unit, genre in zip(units, genres, strict=True):
+        inside[unit][genre] += 1
+    dealt: dict[str, int] = {}
+    # those whose place is known first: the others go where there is room then
+    for unit in sorted(inside, key=lambda unit: (unit not in known, _turn(unit, inside[unit], seed))):
+        of_genre = per_genre[_main_genre(inside[unit])]
+        cell = known.get(unit, min(range(cells), key=lambda cell: (of_genre[cell], sizes[cell], cell)))
+        dealt[unit] = cell
+        sizes[cell] += inside[unit].total()
+        for genre, count in inside[unit].items():
+            per_genre[genre][cell] += count
+    return np.asarray([dealt[unit] for unit in units], dtype=np.int64)
+
+
+def pieces(units: Sequence[str], count: int) -> Ints:
+    """Units of clips -> (n,) piece of each, 0 to count-1: runs of units in their order, as even as units allow."""
+    _, rank = np.unique(np.asarray(units, dtype=np.str_), return_inverse=True)
+    return np.asarray(rank * count // (int(rank.max(initial=0)) + 1), dtype=np.int64)
 
 
 def blocks(

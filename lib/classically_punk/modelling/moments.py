@@ -60,6 +60,21 @@ class Moments:
             self.weight, self.rows, self.means[at], self.second[np.ix_(at, at)], self.targets, self.cross[at]
         )
 
+    def over(self, names: Sequence[str], wanted: Sequence[str]) -> Moments:
+        """The classes by name and the names wanted -> the same sums over those, in their order; new ones have no rows.
+
+        Raises ModelError if a class that has rows is not wanted.
+        """
+        lost = [name for name, target in zip(names, self.targets, strict=True) if target > 0 and name not in wanted]
+        if lost:
+            raise ModelError(f"the sums hold rows of {', '.join(lost)}, which are not among {', '.join(wanted)}")
+        place = {name: at for at, name in enumerate(names)}
+        targets, cross = np.zeros(len(wanted)), np.zeros((self.columns, len(wanted)))
+        for to, name in enumerate(wanted):
+            if name in place:
+                targets[to], cross[:, to] = self.targets[place[name]], self.cross[:, place[name]]
+        return Moments(self.weight, self.rows, self.means, self.second, targets, cross)
+
     @classmethod
     def empty(cls, columns: int, classes: int) -> Moments:
         """No rows yet: the neutral element of `merge`."""
@@ -87,18 +102,15 @@ class Moments:
             raise ModelError(f"the smallest weight is {w.min()!r}, needs to be above zero")
         weight = float(w.sum())
         means = w @ x / weight
-        centred = x - means
         root = np.sqrt(w)[:, np.newaxis]
-        indicator = np.eye(classes)[y]
-        targets = w @ indicator
-        return cls(
-            weight=weight,
-            rows=rows,
-            means=means,
-            second=(root * centred).T @ (root * centred),
-            targets=targets,
-            cross=(w[:, np.newaxis] * centred).T @ (indicator - targets / weight),
-        )
+        centred = x - means
+        centred *= root
+        targets = np.bincount(y, w, classes).astype(np.float64)
+        indicator = np.eye(classes)[y] - targets / weight
+        indicator *= root
+        # one array times itself: half the work of a product of two
+        second, cross = centred.T @ centred, centred.T @ indicator
+        return cls(weight=weight, rows=rows, means=means, second=second, targets=targets, cross=cross)
 
     def to_bytes(self) -> bytes:
         """All numbers as little-endian float64, `second` as its packed upper triangle: small and quick to move."""

@@ -280,6 +280,11 @@ def publish(root: Path, model: PublishedModel, clips: bytes | None = None) -> Pa
     return target
 
 
+def take_back(root: Path) -> None:
+    """The warehouse folder -> no model is in force any more. OSError if the folder cannot be written."""
+    (root / FOLDER / CURRENT).unlink(missing_ok=True)
+
+
 def load_current(root: Path) -> PublishedModel:
     """The warehouse folder -> the model in force, its SHA-256 verified.
 

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 
 from classically_punk.modelling.arrays import Floats, Mask, ModelError, floats
+from classically_punk.modelling.decision import ScoreSums
 from classically_punk.modelling.moments import Moments, all_but
 
 CONSTANT_SHARE = 1e-10
@@ -51,6 +52,10 @@ class Fit:
     condition: float
     lam: float
     rank_deficient: bool
+
+    def columns_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Names of all p columns -> the names of those kept."""
+        return tuple(name for name, kept in zip(names, self.kept, strict=True) if kept)
 
     def dropped(self, names: Sequence[str]) -> tuple[str, ...]:
         """Names of all p columns -> the names of those dropped as constant."""
@@ -121,6 +126,23 @@ def held_out_squares(fit: Fit, moments: Moments) -> Floats:
     second, cross = moments.second[np.ix_(fit.kept, fit.kept)], moments.cross[fit.kept]
     explained = 2 * np.sum(slopes * cross, axis=0) - np.sum(slopes * (second @ slopes), axis=0)
     return np.asarray(np.maximum(moments.target_second - explained + moments.weight * np.square(offset), 0.0))
+
+
+def score_sums(fit: Fit, clips: Moments) -> ScoreSums:
+    """A fit and the sums of clips by their mean columns, weight 1 each -> the sums of their scores; no pass over clips.
+
+    Raises ModelError if the sums are of another number of columns.
+    """
+    if clips.columns != fit.kept.size:
+        raise ModelError(f"sums of {clips.columns} columns, the fit was made with {fit.kept.size}")
+    slopes = fit.coefficients / fit.scales[:, np.newaxis]
+    counts = clips.targets
+    middle = fit.intercept + (clips.means[fit.kept] - fit.means) @ slopes
+    # Σ(c - c̄)(y - ȳ)' is, genre by genre, the sum of its clips' columns less the mean of all
+    apart = (clips.cross[fit.kept].T @ slopes) / np.maximum(counts, 1)[:, np.newaxis]
+    total = slopes.T @ clips.second[np.ix_(fit.kept, fit.kept)] @ slopes
+    within = total - (apart * counts[:, np.newaxis]).T @ apart
+    return ScoreSums(counts, np.where(counts[:, np.newaxis] > 0, middle + apart, 0.0), within)
 
 
 def mixing(fit: Fit, spread: ArrayLike) -> Floats:

@@ -10,11 +10,12 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from classically_punk.modelling.arrays import ModelError
 from classically_punk.modelling.published import (
@@ -59,6 +60,31 @@ def to_parquet(ids: Sequence[str], names: Sequence[str], genres: Sequence[str], 
     return target.getvalue()
 
 
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """The clips of a list: n ids, names, genres, and standings (n, k) in standard deviations, float32."""
+
+    ids: list[str]
+    names: list[str]
+    genres: list[str]
+    standings: NDArray[np.float32]
+
+
+def from_parquet(content: bytes) -> Listed:
+    """Content of `to_parquet` -> its clips. Raises TrainingClipsError for anything else."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(content), columns=["clip_id", "name", "genre", "vector"])
+        width = table.schema.field("vector").type.list_size
+        flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        ids, names, genres = (table.column(name).to_pylist() for name in ("clip_id", "name", "genre"))
+    except (pa.ArrowException, AttributeError, KeyError, ValueError) as error:
+        raise TrainingClipsError(f"is not a list of training clips: {type(error).__name__}") from None
+    return Listed(ids, names, genres, flat.reshape(-1, width).astype(np.float32))
+
+
 def read(root: Path, model_id: str) -> bytes | None:
     """The warehouse folder -> the content that was published with the model in force; None if there was none.
 
@@ -81,15 +107,15 @@ def read(root: Path, model_id: str) -> bytes | None:
     return content
 
 
-def superseded(root: Path) -> list[Path]:
+def superseded(root: Path, *, pointed: bool = True) -> list[Path]:
     """The lists under the warehouse folder that `current.json` does not name: nobody reads them again.
 
-    None where it names none: it may be damaged, and be mended by the next run.
+    None where it names none: it may be damaged, and be mended by the next run. All, if not `pointed`.
     """
     named = _pointer(root).get(CLIPS_FILE)
-    return (
-        [] if named is None else sorted(file for file in (root / FOLDER).glob(f"*{CLIPS_ENDING}") if file.name != named)
-    )
+    if named is None and pointed:
+        return []
+    return sorted(file for file in (root / FOLDER).glob(f"*{CLIPS_ENDING}") if file.name != named)
 
 
 def _pointer(root: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from classically_punk.errors import ConfigError
 from classically_punk.modelling import published
 from classically_punk.modelling.protocols import LISTED
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, published_features, schemas
+from classically_punk.spark import exhibits, published_features, schemas, withdraw
 from classically_punk.spark.tables import STAGING
 
 WRITTEN = {
@@ -82,6 +82,16 @@ def reports(settings: Settings) -> None:
         settings.folder("reports.root")
     else:
         settings.writable_folder("reports.root")
+
+
+def withdrawal(settings: Settings) -> None:
+    """Something is named, and somebody has said that nobody reads older versions: they go at once."""
+    withdraw.named(settings)
+    if not settings.warehouse.short_retention:
+        problem = (
+            "older versions of the tables hold what is withdrawn and are removed at once, under whoever reads them"
+        )
+        raise ConfigError("warehouse.short_retention", f"{problem}; --warehouse.short_retention=true allows it")
 
 
 def retention(settings: Settings) -> None:

@@ -23,12 +23,12 @@ from classically_punk.spark.vectors import Training
 SPREAD = "cell int, part int, weight double, pairs long, columns int, second array<double>"
 
 
-def attached(warehouse: Warehouse, settings: Settings, data: Training) -> Training:
+def attached(warehouse: Warehouse, settings: Settings, data: Training, wanted: pd.DataFrame | None = None) -> Training:
     """The training rows with the copies that they have in the table: `copies` and `copies_digest`.
 
-    Only copies that the settings ask for; a clip that was passed over when they were made has none.
+    Only copies that are wanted, or that the settings ask for; a clip that was passed over when they were made has none.
     """
-    wanted = altered.training_copies(warehouse, settings)
+    wanted = altered.training_copies(warehouse, settings) if wanted is None else wanted
     if wanted.empty:
         return data
     pairs = paired(warehouse, settings, data, wanted)

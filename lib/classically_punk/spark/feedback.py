@@ -24,6 +24,7 @@ from classically_punk.spark import schemas
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.withdrawn import Refused
 
 DECODER = STAGE = "feedback"
 MOST_BYTES = 512 << 20
@@ -42,6 +43,8 @@ def take_feedback(warehouse: Warehouse, settings: Settings, run: Run) -> None:
             run.gate(f"{path} is larger than {MOST_BYTES >> 20} MiB: move it away; what was taken in stays")
             return
         said, bad = _read(path, settings.features.segment_s)
+        refused = Refused.of(warehouse)
+        said = {clip: one for clip, one in said.items() if not refused.has(clip, one.audio_sha256)}
         _write_rejects(warehouse, bad[:MOST_BAD], run)
         run.counts |= {"feedback_clips": len(said), "feedback_bad_lines": len(bad)}
         if said:

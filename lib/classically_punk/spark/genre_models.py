@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +25,7 @@ from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import copies, gates, neighbours, schemas, vectors
+from classically_punk.spark import copies, gates, neighbours, schemas, sums, vectors
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
@@ -37,12 +38,36 @@ AGREEMENT = 1e-6
 """Largest difference between MLlib and the closed form, relative to the largest coefficient, before the run fails."""
 
 
+TOLD_BY = 50_000
+"""Clips whose answers give the temperature, at most: of more, those of the smallest clip_id. Everything else of a fit
+comes from sums over all clips, so this bounds what a fit brings to the driver: 8 bytes a column of each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What a model's rows tell of where it comes from."""
+
+    genres: tuple[str, ...]
+    transform: Transform
+    feature_set: str
+    clips: int
+    groups: int
+    digest: str
+    fitted_by: str = "mllib"
+
+    @classmethod
+    def of(cls, data: Training) -> Source:
+        """These clips, fitted by MLlib."""
+        told = digest.training_digest(data.labelled)
+        return cls(data.genres, data.transform, data.feature_set, len(data.clips), len(set(data.units)), told)
+
+
 def model_id(data: Training, settings: Settings) -> str:
-    """The name of the model that these clips and settings give."""
-    model = settings.model.model_dump(mode="json") | {"segment_s": settings.features.segment_s}
+    """The name of the model that these clips and settings give, if it is fitted."""
+    model = sums.shaping(settings)
     # where artists are unknown, the cells go by the names of files: the same clips under other names decide otherwise
     cells = dict(zip(data.clips["clip_id"], _scheme(data, settings).cell.tolist(), strict=True))
-    model |= {"cells": cells, "copies": data.copies_digest, "schema_version": SCHEMA_VERSION}
+    model |= {"cells": cells, "copies": data.copies_digest}
     return digest.model_id(data.labelled, data.feature_set, model, settings.evaluation.seed)
 
 
@@ -55,13 +80,13 @@ def train_genres(warehouse: Warehouse, settings: Settings, run: Run, data: Train
     present = warehouse.read("models").where(F.col("model_id") == name).limit(1).count() > 0
     if not present:
         with run.stage("train"):
-            rows = _fitted(settings, run, data, name)
+            rows = _fitted(warehouse, settings, run, data, name)
             warehouse.append("models", warehouse.spark.createDataFrame(rows, schemas.MODELS))
         say(f"{len(data.genres)} regressions fitted on {len(data.clips)} clips")
     else:
         say(f"model {name} stands already")
     if gates.may_publish(warehouse, settings, run, data, name):
-        _publish(warehouse, name, data)
+        publish(warehouse, name, lambda model: neighbours.clips_of(data, model))
     return name
 
 
@@ -69,12 +94,17 @@ def _scheme(data: Training, settings: Settings) -> Scheme:
     return protocols.whole(data.dealt, k=settings.evaluation.folds, seed=settings.evaluation.seed)
 
 
-def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tuple[Any, ...]]:
+def _fitted(warehouse: Warehouse, settings: Settings, run: Run, data: Training, name: str) -> list[tuple[Any, ...]]:
     scheme, designs = _scheme(data, settings), {vectors.MAIN: data.design}
-    parts = vectors.sums(data, scheme.cell, scheme.cells, designs)[vectors.MAIN]
-    columns = vectors.clip_columns(data, designs)[vectors.MAIN]
+    slots = sums.Slots.of(data, scheme)
+    counted = vectors.sums(data, slots.at, slots.count, designs, of_clips=True)
+    sums.write(warehouse, settings, run, data, slots, counted, name)
+    parts, of_clips = (slots.by_cell(counted[key]) for key in (vectors.MAIN, vectors.OF_CLIPS + vectors.MAIN))
+    some = data.first(TOLD_BY)
+    columns = vectors.clip_columns(some, designs)[vectors.MAIN]
     spreads = copies.spread_parts(data, scheme.cell, scheme.cells)
-    learner = vectors.learner(data, scheme.cell, parts, columns, settings, data.transform.scaled, spreads=spreads)
+    cell, scaled = scheme.cell[: len(some.clips)], data.transform.scaled
+    learner = vectors.learner(data, cell, parts, columns, settings, scaled, spreads=spreads, of_clips=of_clips)
     lesson = learner.filled(scheme.lessons[0])
     lam = learner.strength(lesson)
     total = merge_all(parts)
@@ -90,7 +120,7 @@ def _fitted(settings: Settings, run: Run, data: Training, name: str) -> list[tup
     run.counts |= {"training_clips": len(data.clips), "training_segments": total.rows}
     if settings.model.ridge is None:
         say(f"lambda {lam:g}, by inner folds")
-    return _model_rows(settings, run, data, name, fit, told, layer)
+    return model_rows(settings, run, Source.of(data), name, fit, told, layer)
 
 
 def _may_infer(data: Training, fit: Fit) -> bool:
@@ -150,22 +180,23 @@ def _fit_one(frame: DataFrame, g: int, regularisation: float) -> tuple[float, Fl
     return float(model.intercept), np.asarray(model.coefficients.toArray(), dtype=np.float64)
 
 
-def _model_rows(
+def model_rows(
     settings: Settings,
     run: Run,
-    data: Training,
+    source: Source,
     name: str,
     fit: Fit,
     told: inference.Inference | None,
     layer: Layer,
 ) -> list[tuple[Any, ...]]:
-    when = datetime.now(UTC)
-    names = [n for n, kept in zip(data.names, fit.kept, strict=True) if kept]
+    """Rows of `models`, one a genre, in the order of the schema."""
+    when, columns = datetime.now(UTC), source.transform.outputs
+    names = list(fit.columns_of(columns))
     means, covariance = (None if rows is None else rows.tolist() for rows in (layer.means, layer.covariance))
     decision = (layer.kind, means, covariance, layer.temperature, layer.threshold)
-    transform = None if data.transform.is_identity else json.dumps(dataclasses.asdict(data.transform))
+    transform = None if source.transform.is_identity else json.dumps(dataclasses.asdict(source.transform))
     rows = []
-    for g, genre in enumerate(data.genres):
+    for g, genre in enumerate(source.genres):
         robust: tuple[Any, ...] = (None,) * 6
         if told is not None:
             robust = (
@@ -186,18 +217,18 @@ def _model_rows(
             "scales": fit.scales.tolist(),
             "clip_low": None,
             "clip_high": None,
-            "dropped": list(fit.dropped(data.names)),
+            "dropped": list(fit.dropped(columns)),
             "lambda": fit.lam,
-            "fitted_by": "mllib",
+            "fitted_by": source.fitted_by,
             "r2": _number(fit.r2[g]),
             **dict(zip(ROBUST, robust, strict=True)),
             "decision": decision,
-            "feature_set": data.feature_set,
+            "feature_set": source.feature_set,
             "segment_s": settings.features.segment_s,
-            "training_clips": len(data.clips),
-            "training_groups": len(set(data.units)),
+            "training_clips": source.clips,
+            "training_groups": source.groups,
             "condition_number": _number(fit.condition),
-            "training_digest": digest.training_digest(data.labelled),
+            "training_digest": source.digest,
             "published_at": when,
             "run_id": run.run_id,
         }
@@ -205,6 +236,7 @@ def _model_rows(
     return rows
 
 
+DECISION = ("kind", "means", "covariance", "temperature", "threshold")
 ROBUST = ("intercept_standard_error", "intercept_t", "intercept_p", "standard_errors", "t_values", "p_values")
 
 
@@ -217,11 +249,19 @@ def _numbers(values: Floats) -> list[float] | None:
     return values.tolist() if np.isfinite(values).all() else None
 
 
-def _publish(warehouse: Warehouse, name: str, data: Training) -> None:
-    """Writes the model's files from its rows and points `current.json` at them, unless they are in force already."""
+def publish(
+    warehouse: Warehouse,
+    name: str,
+    clips_of: Callable[[published.PublishedModel], bytes],
+    rows: list[tuple[Any, ...]] | None = None,
+) -> None:
+    """Writes the model's files from its rows and points `current.json` at them, unless they are in force already.
+
+    `clips_of` gives the list of its training clips; `rows` are those of `models`, where they are at hand.
+    """
     if not _in_force(warehouse, name):
-        model = published_model(warehouse, name)
-        published.publish(warehouse.root, model, neighbours.clips_of(data, model))
+        model = published_model(warehouse, name) if rows is None else _portable(rows)
+        published.publish(warehouse.root, model, clips_of(model))
 
 
 def _in_force(warehouse: Warehouse, name: str) -> bool:
@@ -234,11 +274,16 @@ def _in_force(warehouse: Warehouse, name: str) -> bool:
 
 def published_model(warehouse: Warehouse, name: str) -> published.PublishedModel:
     """The portable form of a model from its rows of `models`."""
-    found = warehouse.read("models").where(F.col("model_id") == name).orderBy("genre").collect()
-    rows = [row.asDict(recursive=True) for row in found]
-    first, decision = rows[0], rows[0]["decision"]
+    found = warehouse.read("models").where(F.col("model_id") == name).orderBy("genre")
+    return _portable([tuple(row) for row in found.select(*schemas.MODELS.names).collect()])
+
+
+def _portable(found: list[tuple[Any, ...]]) -> published.PublishedModel:
+    """Rows of `models`, one a genre."""
+    rows = [dict(zip(schemas.MODELS.names, row, strict=True)) for row in found]
+    first, decision = rows[0], dict(zip(DECISION, rows[0]["decision"], strict=True))
     return published.PublishedModel(
-        model_id=name,
+        model_id=first["model_id"],
         genres=tuple(row["genre"] for row in rows),
         feature_set=first["feature_set"],
         feature_names=tuple(first["feature_names"]),

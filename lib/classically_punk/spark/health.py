@@ -13,7 +13,7 @@ from classically_punk.errors import ConfigError, PunkError
 from classically_punk.modelling import published
 from classically_punk.modelling.published import PublishedModelError
 from classically_punk.settings import Settings, help_text
-from classically_punk.spark import schemas
+from classically_punk.spark import schemas, withdraw, withdrawn
 from classically_punk.spark.ingest import WITHOUT_FILES
 from classically_punk.spark.jobs import DONE, GATE, USAGE, session
 from classically_punk.spark.present import live
@@ -25,6 +25,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "clips": ("clip_id",),
     "rejects": ("path",),
     "features": ("clip_id", "segment"),
+    "sums": ("batch", "cell", "piece"),
+    "summed_clips": ("clip_id",),
+    "withdrawn": ("clip_id",),
     "models": ("model_id", "genre"),
     "runs": ("run_id",),
 }
@@ -62,7 +65,7 @@ def problems(warehouse: Warehouse) -> list[str]:
     unreadable = list(_unreadable(warehouse))
     if unreadable:
         return unreadable  # nothing can be said of the rest
-    checks: tuple[Callable[[Warehouse], Iterator[str]], ...] = (_keys, _files, _features, _model, _runs)
+    checks: tuple[Callable[[Warehouse], Iterator[str]], ...] = (_keys, _files, _features, _withdrawn, _model, _runs)
     return [problem for check in checks for problem in check(warehouse)]
 
 
@@ -119,6 +122,14 @@ def _features(warehouse: Warehouse) -> Iterator[str]:
     count = wanting.join(segments, "clip_id", "left_anti").count()
     if count:
         yield f"{count} clips have no segments: run extract_features"
+
+
+def _withdrawn(warehouse: Warehouse) -> Iterator[str]:
+    """What was withdrawn is nowhere."""
+    gone = F.broadcast(warehouse.read(withdrawn.TABLE).select("clip_id"))
+    for name in (*withdraw.OF_CLIPS, "summed_clips", "files"):
+        if not warehouse.read(name).join(gone, "clip_id", "left_semi").limit(1).isEmpty():
+            yield f"table {name} holds withdrawn clips: run withdraw_clips again"
 
 
 def _model(warehouse: Warehouse) -> Iterator[str]:

@@ -18,15 +18,15 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.audio import decode, inventory, labels
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, near_duplicates, schemas
+from classically_punk.spark import exhibits, near_duplicates, schemas, withdrawn
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
 from classically_punk.spark.feedback import STAGE, take_feedback
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
-SKIPPED = ("NOT_REGULAR",)
-"""Reasons for which a file is skipped, not rejected: it is no file of the corpus at all."""
+SKIPPED = ("NOT_REGULAR", withdrawn.CODE)
+"""Reasons for which a file is skipped, not rejected: it is no file of the corpus at all, or no longer."""
 ACCOUNTED = ("accepted", "rejected", "skipped")
 """What a file that is there may be; one that has gone is `gone`."""
 TRANSIENT = ("UNREADABLE", "CHANGED_DURING_READ", "INTERNAL_ERROR")
@@ -145,7 +145,7 @@ def _equal(column: Callable[[str], Column], names: tuple[str, ...]) -> Column:
 
 def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) -> None:
     with run.stage("describe"):
-        described = _describe(warehouse, plan, settings, run)
+        described = withdrawn.refused(warehouse, _describe(warehouse, plan, settings, run))
         counted = described.agg(
             F.count("*").alias("opened"),
             F.count_if(F.col("described.reason").isNull()).alias("described"),
@@ -219,7 +219,7 @@ def _desired_files(
         "modified_at": F.when(is_gone, known["modified_at"]).otherwise(F.col("modified_at")),
         "content_sha256": F.when(kept, known["content_sha256"]).otherwise(F.col("clip_id")),
         "status": new_status,
-        "clip_id": F.when(kept, known["clip_id"]).otherwise(F.col("clip_id")),
+        "clip_id": F.when(kept, known["clip_id"]).when(new_reason.isNull(), F.col("clip_id")),
         "reason": F.when(is_gone, F.lit(None)).when(is_relabel, known["reason"]).otherwise(new_reason),
         **{c: F.when(is_gone, known[c]).otherwise(F.col(c)) for c in LABELS},
         "reader_digest": F.when(kept, known["reader_digest"]).when(

@@ -16,6 +16,7 @@ from classically_punk.spark.ingest import ingest_clips
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.update import speaks_of, updated
 
 
 def training(warehouse: Warehouse, settings: Settings) -> vectors.Training:
@@ -24,15 +25,21 @@ def training(warehouse: Warehouse, settings: Settings) -> vectors.Training:
 
 
 def train(warehouse: Warehouse, settings: Settings, run: Run) -> None:
-    """Fits and publishes the model of the labelled clips."""
+    """The model of the labelled clips, published: fitted, or by sums of what changed if `model.update` asks for it."""
     alter_clips(warehouse, settings, run)
-    train_genres(warehouse, settings, run, training(warehouse, settings))
+    if by_sums(warehouse, settings, run) is None:
+        train_genres(warehouse, settings, run, training(warehouse, settings))
+
+
+def by_sums(warehouse: Warehouse, settings: Settings, run: Run) -> str | None:
+    """The model by sums -> its id; None where a fit is asked for, or where sums cannot do it."""
+    return updated(warehouse, settings, run) if settings.model.update == "sums" else None
 
 
 def evaluate(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Judges the model of the labelled clips under the configured protocols."""
     data = training(warehouse, settings)
-    name = model_id(data, settings)
+    name = speaks_of(warehouse, settings, data) or model_id(data, settings)
     evaluate_genres(warehouse, settings, run, data, name)
     measure_drift(warehouse, settings, run, data, name)
 
@@ -56,7 +63,7 @@ def run_all(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     alter_clips(warehouse, settings, run)
     with run.stage("vectors"):
         data = training(warehouse, settings)
-    name = train_genres(warehouse, settings, run, data)
+    name = by_sums(warehouse, settings, run) or train_genres(warehouse, settings, run, data)
     evaluate_genres(warehouse, settings, run, data, name)
     measure_drift(warehouse, settings, run, data, name)
     data.unpersist()

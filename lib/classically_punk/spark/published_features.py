@@ -16,6 +16,7 @@ from classically_punk.settings import Settings
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.withdrawn import Refused
 
 KEY = "features.published_csv"
 DECODER = "published"
@@ -51,7 +52,9 @@ def read_csv(settings: Settings) -> pd.DataFrame:
 def import_features(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Rows of the published table into `clips` (decoder `published`) and `features` (segment -1, set `classic57`)."""
     table = read_csv(settings)
-    ids = [hashlib.sha256(f"published:{name}".encode()).hexdigest() for name in table["filename"]]
+    table["clip_id"] = [hashlib.sha256(f"published:{name}".encode()).hexdigest() for name in table["filename"]]
+    table = table[~table["clip_id"].isin(Refused.of(warehouse).ids)].reset_index(drop=True)
+    ids = table["clip_id"]
     duration = table["length"] / SAMPLE_RATE_HZ
     clips = pd.DataFrame({"clip_id": ids, "path": table["filename"], "genre": table["label"], "duration_s": duration})
     keys = pd.DataFrame(

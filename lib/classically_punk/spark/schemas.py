@@ -90,6 +90,47 @@ FINGERPRINTS = StructType(
     ]
 )
 
+SUMS = StructType(
+    [
+        _column("batch", STRING, "the run whose clips these are the sums of"),
+        _column("cell", INTEGER, "the cell of cross-validation that they were dealt into"),
+        _column("piece", INTEGER, "the part of that cell: what is counted anew when one of its clips goes"),
+        _column("model_id", STRING, "the model that these sums first went into"),
+        _column("design", STRING, "digest of feature set, transform and model settings"),
+        _column("genres", STRINGS, "genres, in the order of the classes in the sums"),
+        _column("columns", INTEGER, "columns p that the sums are over"),
+        _column("rows", LONG, "training rows added up"),
+        _column("clips", LONG, "clips they are of"),
+        _column("clips_digest", STRING, "digest of these clips with genre and group"),
+        _column(
+            "moments", BINARY, "float64: weight, rows, means p, packed centred second moments, targets g, cross p g"
+        ),
+        _column("of_clips", BINARY, "the same over the clips' mean columns; null where each clip is one row"),
+        _column("run_id", STRING, "the run that counted them"),
+    ]
+)
+
+SUMMED_CLIPS = StructType(
+    [
+        _column("clip_id", STRING, "a clip that is in sums"),
+        _column("genre", STRING, "the label it was counted under"),
+        _column("unit", STRING, "digest of what is never split: its artist, session or recording"),
+        _column("recording", STRING, "digest of what near-duplicates share"),
+        _column("batch", STRING, "key of its row in sums"),
+        _column("cell", INTEGER, "key of its row in sums"),
+        _column("piece", INTEGER, "key of its row in sums"),
+    ]
+)
+
+WITHDRAWN = StructType(
+    [
+        _column("clip_id", STRING, "SHA-256 of bytes that are never taken in again"),
+        _column("audio_sha256", STRING, "SHA-256 of audio that is never taken in again; null where it had none"),
+        _column("withdrawn_at", TIME, "when it was withdrawn [UTC]"),
+        _column("run_id", STRING, "the run that took it out"),
+    ]
+)
+
 MODELS = StructType(
     [
         _column("model_id", STRING, "digest of training clips, labels, feature set, settings and seed"),
@@ -220,6 +261,9 @@ def tables() -> dict[str, StructType]:
         "features": features(),
         "altered_features": altered_features(),
         "fingerprints": FINGERPRINTS,
+        "sums": SUMS,
+        "summed_clips": SUMMED_CLIPS,
+        "withdrawn": WITHDRAWN,
         "models": MODELS,
         "predictions": PREDICTIONS,
         "metrics": METRICS,

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import partial, reduce
 from operator import and_
 from pathlib import Path
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
@@ -103,6 +104,18 @@ class Warehouse:
         """A table as it is now."""
         return self.spark.read.format("delta").load(self.path(name))
 
+    def rows_of(self, name: str, keys: DataFrame) -> DataFrame:
+        """The rows whose key columns are in `keys`; files that hold none of them are read for these columns alone."""
+        place = F.col("_metadata.file_path").alias("file")
+        known = self.read(name).select(*keys.columns, place).join(F.broadcast(keys), keys.columns, "left_semi")
+        # a table is not partitioned: its files lie beside each other
+        files = [unquote(row["file"].rpartition("/")[2]) for row in known.select("file").distinct().collect()]
+        schema = self.read(name).schema
+        if not files:
+            return self.spark.createDataFrame([], schema)
+        paths = [GLOB.sub(r"\\\g<0>", str(self.root / name / file)) for file in files]
+        return self.spark.read.schema(schema).parquet(*paths).join(F.broadcast(keys), keys.columns, "left_semi")
+
     def staged(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
         place = str(self.root / STAGING / self.run_id / name)
@@ -127,6 +140,11 @@ class Warehouse:
         """Adds rows in one commit; columns that the rows lack become null."""
         aligned = self._aligned(name, rows)
         self._retried(lambda: aligned.write.format("delta").mode("append").save(self.path(name)))
+
+    def overwrite(self, name: str, rows: DataFrame) -> None:
+        """Makes `rows` the only rows of the table, in one commit; columns that they lack become null."""
+        aligned = self._aligned(name, rows)
+        self._retried(lambda: aligned.write.format("delta").mode("overwrite").save(self.path(name)))
 
     def merge(self, name: str, rows: DataFrame, key: Sequence[str], *, update: bool = True) -> None:
         """Inserts rows with a new key and, with `update`, replaces those whose key exists; keys are unique there."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
@@ -16,9 +18,9 @@ from pyspark.taskcontext import TaskContext
 from classically_punk.errors import ConfigError
 from classically_punk.features import catalogue
 from classically_punk.modelling import digest, folds, inference, regression, spread
-from classically_punk.modelling.arrays import Floats, Ints
+from classically_punk.modelling.arrays import Floats, Ints, Mask
 from classically_punk.modelling.crossfit import Cells, Learner
-from classically_punk.modelling.moments import Moments, merge_all
+from classically_punk.modelling.moments import Moments, merge, merge_all
 from classically_punk.modelling.protocols import Clips
 from classically_punk.modelling.regression import Fit
 from classically_punk.modelling.spread import Spread
@@ -29,14 +31,21 @@ from classically_punk.spark.tables import Warehouse
 
 MOMENTS = "design string, cell int, part int, moments binary"
 STANDARDISED = "y int, weight double, z array<double>"
-MEANS = "clip_id string, design string, part int, weight double, sums array<double>"
+MEANS = "at int, design string, means array<double>"
 MEAT = "part int, matrix array<double>, groups long, rows long"
 
+CHUNK_ROWS = 10_000
+CHUNK_BYTES = 32 << 20
+"""Rows that a worker adds up at once: enough for the cost of a merge not to count, few enough for a small worker."""
+COLLECTED_BYTES = 256 << 20
+"""Sums beyond this are merged by the executors before they come to the driver."""
 
 OF_CLIP = ("genre", "group_id", "recording", "audio", "path", "synthetic", "length_s")
 
 MAIN = "model"
 """The design of the model itself; others are controls and what else is judged beside it."""
+OF_CLIPS = "clips of "
+"""Before the name of a design: its sums over the clips' mean columns, weight 1 each, instead of over rows."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Design:
 
     def __call__(self, x: Floats) -> Floats:
         """Rows of `x` (n, …) -> (n, q). Raises ModelError for values that are not finite."""
-        return self.transform.apply(x[:, list(self.at)])
+        side_by_side = self.at == tuple(range(self.at[0], self.at[0] + len(self.at)))
+        return self.transform.apply(x[:, self.at[0] : self.at[-1] + 1] if side_by_side else x[:, list(self.at)])
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,9 @@ class Training:
 
     `group_id` holds together what shares an artist or a recording (`folds.joined_groups`); `recording` is the same for
     near-duplicates, `audio` for the same audio, alone where a clip is unique.
-    `rows`: clip_id, unit (the group that is never split), y (index into `genres`), weight (1 / rows of the clip), x:
-    the columns `inputs`, those of the model first, then what is judged beside it (NaN where it was not described).
+    `rows`: clip_id, segment, unit (the group that is never split), `at` (the clip's place in `clips`), y (index into
+    `genres`), weight (1 / rows of the clip), x: the columns `inputs`, those of the model first, then what is judged
+    beside it (NaN where it was not described). The rows of a clip lie side by side in one partition.
     `transform` makes the model's columns from its features.
     `copies`: altered copies of some rows, as `copies.attached` adds them, named by `copies_digest`; None for none.
     """
@@ -101,6 +112,13 @@ class Training:
         columns = self.clips[["clip_id", "genre", "group_id"]].itertuples(index=False)
         return [(clip, genre, group) for clip, genre, group in columns]
 
+    def first(self, most: int) -> Training:
+        """The same of at most so many clips, those of the smallest clip_id: a hash, so a fair sample."""
+        if len(self.clips) <= most:
+            return self
+        rows = self.rows.where(F.col("at") < most)
+        return replace(self, clips=self.clips.head(most), rows=rows, units=self.units[:most])
+
     def unpersist(self) -> None:
         """Lets go of what Spark keeps of the rows."""
         for rows in (self.rows, self.copies):
@@ -119,10 +137,24 @@ class Training:
         return np.asarray([place[genre] for genre in self.clips["genre"]], dtype=np.int64)
 
 
-def training(warehouse: Warehouse, settings: Settings) -> Training:
-    """Everything a model may learn from: present, labelled, described, one clip per audio.
+def learnable(warehouse: Warehouse, settings: Settings) -> DataFrame:
+    """Clips that a model may learn from, where they are described: present, labelled, one per audio; with `OF_CLIP`."""
+    clips = present_clips(warehouse, feedback=settings.corpus.feedback)
+    clips = clips.where("genre IS NOT NULL AND duplicate_of IS NULL")
+    clips = clips.withColumn("synthetic", F.array_contains("warnings", "SYNTHETIC"))
+    # clips that never had a file have neither audio nor copies
+    clips = clips.withColumn("recording", F.coalesce("near_duplicate_of", "clip_id"))
+    clips = clips.withColumn("audio", F.coalesce("audio_sha256", "clip_id"))
+    clips = clips.withColumn("length_s", F.col("duration_s"))
+    return clips.select("clip_id", *OF_CLIP)
 
-    Raises ConfigError where there are fewer than two genres.
+
+def training(
+    warehouse: Warehouse, settings: Settings, *, only: DataFrame | None = None, genres: Sequence[str] = ()
+) -> Training:
+    """Everything a model may learn from: the rows of learnable clips, or of those of them in `only` (clip_id).
+
+    Classes are the genres that are there, or those given. Raises ConfigError where there are fewer than two.
     """
     name = settings.model.feature_set
     names = catalogue.model_names(name)
@@ -132,19 +164,15 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
         for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
         if n in present - {*names}
     )
-    clips = present_clips(warehouse, feedback=settings.corpus.feedback).where(
-        "genre IS NOT NULL AND duplicate_of IS NULL"
-    )
+    clips = learnable(warehouse, settings)
+    features = warehouse.read("features") if only is None else warehouse.rows_of("features", only)
+    if only is not None:
+        clips = clips.join(F.broadcast(only), "clip_id", "left_semi")
     # every row carries classic57, whichever set it was described for
     known = {catalogue.feature_set_id(n, settings.features.segment_s) for n in {name, "punk"}}
-    features = warehouse.read("features").where(F.col("feature_set").isin(*known))
+    features = features.where(F.col("feature_set").isin(*known))
     features = features.dropna(subset=list(names)).drop("genre")
-    clips = clips.withColumn("synthetic", F.array_contains("warnings", "SYNTHETIC"))
-    # clips that never had a file have neither audio nor copies
-    clips = clips.withColumn("recording", F.coalesce("near_duplicate_of", "clip_id"))
-    clips = clips.withColumn("audio", F.coalesce("audio_sha256", "clip_id"))
-    clips = clips.withColumn("length_s", F.col("duration_s"))
-    rows = features.join(clips.select("clip_id", *OF_CLIP), "clip_id")
+    rows = features.join(clips, "clip_id")
     of_clip = Window.partitionBy("clip_id")
     segmented = F.max("segment").over(of_clip) >= 0
     rows = rows.withColumn("keep", F.when(segmented, F.col("segment") >= 0).otherwise(F.lit(True))).where("keep")
@@ -152,11 +180,12 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     unknown = F.lit(float("nan"))
     x = F.array(*(F.col(n) for n in names), *(F.coalesce(n, unknown) for n in (*beside, LENGTH))).alias("x")
     rows = rows.select("clip_id", "segment", *OF_CLIP, "weight", x)
-    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    if only is None:
+        rows = rows.persist(StorageLevel.MEMORY_AND_DISK)  # a few clips are sooner read twice than kept
     listed = rows.groupBy("clip_id").agg(*(F.first(c).alias(c) for c in OF_CLIP))
     frame = listed.toPandas().sort_values("clip_id", ignore_index=True).astype(object)
     frame = frame.mask(frame.isna(), None)
-    genres = tuple(sorted(set(frame["genre"])))
+    genres = tuple(genres) or tuple(sorted(set(frame["genre"])))
     if len(genres) < 2:
         found = f"only {genres[0]!r}" if genres else "none"
         raise ConfigError("corpus.root", f"training needs labelled clips of at least two genres, found {found}")
@@ -164,8 +193,9 @@ def training(warehouse: Warehouse, settings: Settings) -> Training:
     units = folds.unit_keys(list(frame["clip_id"]), list(frame["group_id"]))
     feature_set = catalogue.feature_set_id(name, settings.features.segment_s)
     placed = _placed(rows, frame, genres, units).persist(StorageLevel.MEMORY_AND_DISK)
-    placed.count()
-    rows.unpersist()
+    if only is None:
+        placed.count()
+        rows.unpersist()
     inputs = (*names, *beside, LENGTH)
     made = Training(frame, placed, genres, inputs, Transform(names), feature_set, units)
     return replace(made, transform=_transform(made, settings))
@@ -198,49 +228,137 @@ def _transform(data: Training, settings: Settings) -> Transform:
 
 
 def _placed(rows: DataFrame, clips: pd.DataFrame, genres: tuple[str, ...], units: tuple[str, ...]) -> DataFrame:
-    """Rows with `y` and `unit`, all rows of a unit in one partition and in one order: the same sums every time."""
+    """Rows with `at`, `y` and `unit`, all rows of a unit in one partition and one order: the same sums every time."""
     place = {genre: at for at, genre in enumerate(genres)}
-    table = pd.DataFrame({"clip_id": clips["clip_id"], "y": [place[g] for g in clips["genre"]], "unit": list(units)})
-    known = rows.sparkSession.createDataFrame(table, "clip_id string, y int, unit string")
-    joined = rows.join(F.broadcast(known), "clip_id").select("clip_id", "segment", "unit", "y", "weight", "x")
+    told = {"clip_id": clips["clip_id"], "at": range(len(clips)), "y": [place[g] for g in clips["genre"]]}
+    table = pd.DataFrame(told | {"unit": list(units)})
+    known = rows.sparkSession.createDataFrame(table, "clip_id string, at int, y int, unit string")
+    joined = rows.join(F.broadcast(known), "clip_id").select("clip_id", "segment", "unit", "at", "y", "weight", "x")
     partitions = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
     return joined.repartition(partitions, "unit").sortWithinPartitions("unit", "clip_id", "segment")
 
 
-def sums(data: Training, cell_of: Ints, count: int, designs: Mapping[str, Design]) -> dict[str, list[Moments]]:
-    """One pass: the cell of every clip (-1 = left out) -> by design, the sums of each cell, 0 … count - 1."""
-    genres = len(data.genres)
-    place = dict(zip(data.clips["clip_id"], cell_of.tolist(), strict=True))
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Rows of whole clips side by side: place of the clip, class, weight (n,) and `x` (n, …) of each."""
 
-    def summed(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        parts: dict[tuple[str, int], Moments] = {}
-        for batch in batches:
-            where = np.asarray([place[clip] for clip in batch["clip_id"]])
-            x = np.stack(batch["x"].to_list()) if len(batch) else np.empty((0, 0))
-            for name, design in designs.items():
-                for cell in np.unique(where[where >= 0]).tolist():
-                    here = where == cell
-                    y, weight = batch["y"].to_numpy()[here], batch["weight"].to_numpy()[here]
-                    more = Moments.of(design(x[here]), y, weight, genres)
-                    key = (name, cell)
-                    parts[key] = merge_all([parts[key], more]) if key in parts else more
+    at: Ints
+    y: Ints
+    weight: Floats
+    x: Floats
+
+    def of(self, mask: Mask) -> Chunk:
+        """Those rows alone."""
+        return Chunk(self.at[mask], self.y[mask], self.weight[mask], self.x[mask])
+
+    @property
+    def starts(self) -> Ints:
+        """Where the rows of each clip begin."""
+        return np.flatnonzero(np.diff(self.at, prepend=-1)).astype(np.int64)
+
+    def means(self, columns: Floats) -> Floats:
+        """Columns of the rows (n, q) -> their weighted mean over each clip."""
+        if self.starts.size == self.at.size:
+            return columns
+        weighted = np.add.reduceat(self.weight[:, np.newaxis] * columns, self.starts, axis=0)
+        return np.asarray(weighted / np.add.reduceat(self.weight, self.starts)[:, np.newaxis])
+
+
+def chunks(batches: Iterator[pa.RecordBatch], width: int) -> Iterator[Chunk]:
+    """Arrow batches of a partition -> its rows in chunks that cut no clip; `width` columns will be made of each row."""
+    most = max(1, min(CHUNK_ROWS, CHUNK_BYTES // (8 * width)))
+    held: list[Chunk] = []
+    for batch in batches:
+        if batch.num_rows:
+            at, y, weight = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("at", "y", "weight"))
+            x = batch.column("x").flatten().to_numpy(zero_copy_only=False).reshape(batch.num_rows, -1)
+            held.append(Chunk(at, y, weight, x))
+        if sum(one.at.size for one in held) >= most:
+            whole = _joined(held)
+            last = whole.at == whole.at[-1]
+            held = [whole.of(last)]
+            if not last.all():
+                yield whole.of(~last)
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: list[Chunk]) -> Chunk:
+    if len(parts) == 1:
+        return parts[0]
+    at, y, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "y", "weight"))
+    return Chunk(at, y, weight, np.concatenate([part.x for part in parts]))
+
+
+def sums(
+    data: Training, cell_of: Ints, count: int, designs: Mapping[str, Design], *, of_clips: bool = False
+) -> dict[str, list[Moments]]:
+    """One pass: the cell of every clip (-1 = left out) -> by design, the sums of each cell, 0 … count - 1.
+
+    With `of_clips` also those over the clips' mean columns, by `OF_CLIPS` and the name of the design.
+    """
+    genres, names = len(data.genres), [*designs, *(OF_CLIPS + name for name in designs if of_clips)]
+    widths = {name: len(designs[name.removeprefix(OF_CLIPS)].transform.outputs) for name in names}
+    cells = np.asarray(cell_of, dtype=np.int32)
+    schema = pa.schema([("design", pa.string()), ("cell", pa.int32()), ("part", pa.int32()), ("moments", pa.binary())])
+
+    def told(parts: Mapping[tuple[str, int], Moments], part: int) -> pa.RecordBatch:
         rows = [
-            {"design": name, "cell": cell, "part": _partition(), "moments": part.to_bytes()}
-            for (name, cell), part in sorted(parts.items())
+            {"design": name, "cell": cell, "part": part, "moments": parts[name, cell].to_bytes()}
+            for name, cell in sorted(parts)
         ]
-        yield _frame(rows, MOMENTS)
+        return pa.RecordBatch.from_pylist(rows, schema=schema)
 
-    found = data.rows.mapInPandas(summed, MOMENTS).toPandas().sort_values(["design", "cell", "part"])
-    rows = _records(found)
-    told: dict[str, list[Moments]] = {}
-    for name, design in designs.items():
-        columns = len(design.transform.outputs)
-        mine: list[list[Moments]] = [[Moments.empty(columns, genres)] for _ in range(count)]
-        for row in rows:
-            if row["design"] == name:
-                mine[row["cell"]].append(Moments.from_bytes(bytes(row["moments"]), columns, genres))
-        told[name] = [merge_all(parts) for parts in mine]
-    return told
+    def summed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parts: dict[tuple[str, int], Moments] = {}
+
+        def take(name: str, cell: int, more: Moments) -> None:
+            parts[name, cell] = merge(parts[name, cell], more) if (name, cell) in parts else more
+
+        for chunk in chunks(batches, max(widths.values())):
+            where = cells[chunk.at]
+            for cell in np.unique(where[where >= 0]).tolist():
+                here = chunk.of(where == cell)
+                for name, design in designs.items():
+                    columns = design(here.x)
+                    more = Moments.of(columns, here.y, here.weight, genres)
+                    take(name, cell, more)
+                    if of_clips:
+                        take(OF_CLIPS + name, cell, _of_clips(here, columns, more))
+        yield told(parts, _partition())
+
+    def merged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parts: dict[tuple[str, int], list[Moments]] = {}
+        for row in _in_order(row for batch in batches for row in batch.to_pylist()):
+            one = Moments.from_bytes(row["moments"], widths[row["design"]], genres)
+            parts.setdefault((row["design"], row["cell"]), []).append(one)
+        yield told({key: merge_all(several) for key, several in parts.items()}, 0)
+
+    found = data.rows.mapInArrow(summed, MOMENTS)
+    partitions = int(data.rows.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
+    if 4 * count * partitions * sum(width**2 for width in widths.values()) > COLLECTED_BYTES:
+        found = found.repartition(partitions, "design", "cell").mapInArrow(merged, MOMENTS)
+    mine: dict[str, list[list[Moments]]] = {name: [[] for _ in range(count)] for name in names}
+    for row in _in_order(found.toArrow().to_pylist()):
+        one = Moments.from_bytes(row["moments"], widths[row["design"]], genres)
+        mine[row["design"]][row["cell"]].append(one)
+    return {
+        name: [merge_all(parts) if parts else Moments.empty(widths[name], genres) for parts in mine[name]]
+        for name in names
+    }
+
+
+def _of_clips(rows: Chunk, columns: Floats, of_rows: Moments) -> Moments:
+    """Rows of whole clips, their columns and sums -> the sums of the clips' means: the same where each is one row."""
+    if rows.starts.size == rows.at.size:
+        return of_rows
+    clips = rows.starts.size
+    return Moments.of(rows.means(columns), rows.y[rows.starts], np.ones(clips), of_rows.classes)
+
+
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One order, whoever came first: the same sums every time."""
+    return sorted(rows, key=lambda row: (row["design"], row["cell"], row["part"]))
 
 
 def clip_columns(data: Training, designs: Mapping[str, Design]) -> dict[str, Floats]:
@@ -249,36 +367,30 @@ def clip_columns(data: Training, designs: Mapping[str, Design]) -> dict[str, Flo
     They come to the driver: 8 bytes a clip and column, some 200 MB for 100 000 clips of 250. A design of which some
     clip lacks a column is left out.
     """
+    schema = pa.schema([("at", pa.int32()), ("design", pa.string()), ("means", pa.list_(pa.float64()))])
+    width = max(len(design.transform.outputs) for design in designs.values())
 
-    def summed(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            if not len(batch):
-                continue
-            ids, member = np.unique(batch["clip_id"].to_numpy(dtype=str), return_inverse=True)
-            x, weight = np.stack(batch["x"].to_list()), batch["weight"].to_numpy()
-            shares = np.bincount(member, weight, ids.size)
+    def averaged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for chunk in chunks(batches, width):
+            at = chunk.at[chunk.starts]
             for name, design in designs.items():
-                if not np.isfinite(x[:, list(design.at)]).all():
-                    values: list[Any] = [[]] * ids.size
-                else:
-                    total = np.zeros((ids.size, len(design.transform.outputs)))
-                    np.add.at(total, member, weight[:, np.newaxis] * design(x))
-                    values = list(total)
-                columns = {"clip_id": ids, "design": name, "part": _partition(), "weight": shares}
-                yield pd.DataFrame(columns | {"sums": values})
+                known = bool(np.isfinite(chunk.x[:, list(design.at)]).all())
+                means = chunk.means(design(chunk.x)) if known else np.empty((at.size, 0))
+                offsets = np.arange(0, means.size + 1, max(means.shape[1], 1), dtype=np.int32)
+                if not known:
+                    offsets = np.zeros(at.size + 1, dtype=np.int32)
+                lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(means.ravel()))
+                yield pa.RecordBatch.from_arrays([pa.array(at), pa.array([name] * at.size), lists], schema=schema)
 
-    found = data.rows.mapInPandas(summed, MEANS).toPandas().sort_values(["part", "clip_id"])
-    place = {clip: at for at, clip in enumerate(data.clips["clip_id"])}
+    found = data.rows.mapInArrow(averaged, MEANS).toArrow()
     told: dict[str, Floats] = {}
     for name, design in designs.items():
-        mine = found[found["design"] == name]
-        if any(len(values) == 0 for values in mine["sums"]):
+        mine = found.filter(pc.equal(found["design"], name))
+        at, means = mine["at"].to_numpy(), mine["means"]
+        if pc.min(pc.list_value_length(means)).as_py() == 0:
             continue
-        at = np.asarray([place[clip] for clip in mine["clip_id"]], dtype=np.int64)
-        total = np.zeros((len(place), len(design.transform.outputs)))
-        np.add.at(total, at, np.stack(mine["sums"].to_list()))
-        weight = np.bincount(at, mine["weight"].to_numpy(dtype=np.float64), len(place))
-        told[name] = total / weight[:, np.newaxis]
+        told[name] = np.empty((len(data.clips), len(design.transform.outputs)))
+        told[name][at] = pc.list_flatten(means).to_numpy().reshape(at.size, -1)
     return told
 
 
@@ -291,19 +403,27 @@ def learner(
     scaled: bool,
     design: str = MAIN,
     spreads: Sequence[Spread] | None = None,
+    of_clips: Sequence[Moments] | None = None,
 ) -> Learner:
     """What fits and decides by the configured model on the sums of cells and the mean columns of clips.
 
     `spreads` is what altered copies tell of each cell. It is known of the model's own columns only: other designs are
-    fitted without.
+    fitted without. With `of_clips`, `cell` and `columns` may be those of the first clips alone (`Learner.of_clips`).
     """
-    told = spreads if design == MAIN else None
-
-    def penalty(cells: Cells) -> Floats | None:
-        return None if told is None else spread.penalty([told[cell] for cell in cells], settings.model.altered_strength)
-
+    told = penalty(spreads if design == MAIN else None, settings)
     kind, lam = settings.model.decision, settings.model.ridge
-    return Learner(parts, cell, columns, data.classes, scaled, penalty, kind=kind, lam=lam)
+    classes = data.classes[: len(cell)]
+    return Learner(parts, cell, columns, classes, scaled, told, kind=kind, lam=lam, of_clips=of_clips)
+
+
+def penalty(spreads: Sequence[Spread] | None, settings: Settings) -> Callable[[Cells], Floats | None]:
+    """What altered copies tell of each cell -> what they cost a fit to some cells, as `Learner.spread` takes it."""
+
+    def of(cells: Cells) -> Floats | None:
+        strength = settings.model.altered_strength
+        return None if spreads is None else spread.penalty([spreads[cell] for cell in cells], strength)
+
+    return of
 
 
 def standardised(data: Training, fit: Fit, mix: Floats | None) -> DataFrame:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from classically_punk import atomic
 from classically_punk.app import feedback
+from classically_punk.features.feedback import remove
 
 MANY = """
 import sys
@@ -36,6 +38,38 @@ def test_a_torn_end_of_an_earlier_time_is_closed(tmp_path: Path) -> None:
         file.write(b"torn")
     feedback.append(tmp_path, b"second\n")
     assert (tmp_path / "feedback/feedback.jsonl").read_text() == "first\ntorn\nsecond\n"
+
+
+def test_lines_are_withdrawn_by_bytes_and_by_audio_and_the_file_goes_on(tmp_path: Path) -> None:
+    told = [{"clip_id": one, "audio_sha256": audio} for one, audio in (("a", "1"), ("b", "2"), ("c", "1"), ("d", "4"))]
+    for line in (*map(json.dumps, told), "no line"):
+        feedback.append(tmp_path, line.encode() + b"\n")
+    path = feedback.place(tmp_path)
+    with path.open("rb") as old:
+        assert remove(tmp_path, lambda clip, audio: clip == "b" or audio == "1") == 3
+        assert old.read() != path.read_bytes()  # another file: whoever waits for the lock of the old one looks again
+    feedback.append(tmp_path, b"later\n")
+    assert path.read_text().splitlines() == [json.dumps(told[3]), "no line", "later"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert remove(tmp_path, lambda clip, audio: clip == "b") == 0
+    assert remove(tmp_path / "none", lambda clip, audio: True) == 0
+
+
+def test_who_waited_while_lines_were_withdrawn_writes_to_the_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feedback.append(tmp_path, b"one\n")
+    path, lock, waits = feedback.place(tmp_path), feedback.fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not waits:  # between opening and locking, another file took its place
+            waits.append(descriptor)
+            atomic.replace(path, b"kept\n")
+        lock(descriptor, how)
+
+    monkeypatch.setattr(feedback.fcntl, "flock", flock)
+    feedback.append(tmp_path, b"two\n")
+    assert path.read_text() == "kept\ntwo\n"
 
 
 def test_what_a_full_disk_cut_off_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
