@@ -61,7 +61,9 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         seen = warehouse.staged_batches("seen", seen_files(root, settings), SEEN)
         near = coherence.remembered(warehouse)
         plan = warehouse.staged("plan", _brief(plan_of(warehouse, seen, root, settings, accounted=near is not None)))
-        actions = {row["action"]: row["count"] for row in plan.groupBy("action").count().collect()}
+        refused = F.count_if(F.col("known_status").isin("rejected", "skipped"))
+        rows = plan.groupBy("action").agg(F.count("*").alias("n"), refused.alias("refused")).collect()
+        actions = {row["action"]: row["n"] for row in rows}
     run.counts |= {"seen": sum(actions.values()) - actions.get("gone", 0) - actions.get("absent", 0)}
     if not run.counts["seen"]:
         raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
@@ -70,7 +72,9 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     changed = sum(actions.get(action, 0) for action in CHANGES)
     if changed:
         few = changed <= min(FEW, FEW_SHARE * run.counts["seen"])
-        near = _apply(warehouse, plan.where(F.col("action").isin(*CHANGES)), settings, run, near if few else None)
+        rejects = any(row["action"] == "settle" or (row["action"] in CHANGES and row["refused"]) for row in rows)
+        changes = _Changes(plan.where(F.col("action").isin(*CHANGES)), rejects)
+        near = _apply(warehouse, changes, settings, run, near if few else None)
     with run.stage("reconcile"):
         _reconcile(warehouse, plan, root, run, settings, anew=changed > 0)
     take_feedback(warehouse, settings, run)
@@ -184,6 +188,14 @@ def _equal(column: Callable[[str], Column], names: tuple[str, ...]) -> Column:
 
 
 @dataclass(frozen=True)
+class _Changes:
+    """Rows of the plan that change something, and whether any of their files was or will be refused by its looks."""
+
+    rows: DataFrame
+    rejects: bool
+
+
+@dataclass(frozen=True)
 class _Derived:
     """What was there, and what follows for it from a change: rows of `files` and `clips` as they should be."""
 
@@ -194,11 +206,12 @@ class _Derived:
     """(clip_id, genre, described) of what was described and is to have features; None where nothing was."""
 
 
-def _apply(warehouse: Warehouse, changed: DataFrame, settings: Settings, run: Run, near: int | None) -> int:
+def _apply(warehouse: Warehouse, changes: _Changes, settings: Settings, run: Run, near: int | None) -> int:
     """Opens and writes what has changed -> how many near-duplicates there are now.
 
     `near` is how many there were, or None where everything has to be derived anew.
     """
+    changed, few = changes.rows, near is not None
     with run.stage("describe"):
         described = _describe(warehouse, changed, settings, run)
         counted = described.agg(
@@ -207,8 +220,8 @@ def _apply(warehouse: Warehouse, changed: DataFrame, settings: Settings, run: Ru
             F.count_if(F.col("described.reason") == "INTERNAL_ERROR").alias("internal"),
         ).first()
         run.counts |= counted.asDict() if counted else {}
+    rejects = not few or changes.rejects or run.counts["described"] < run.counts["opened"]
     with run.stage("derive"):
-        few = near is not None
         known = derive.touched(warehouse, changed, described) if few else derive.everything(warehouse)
         files = warehouse.staged("files", derive.desired_files(known.files, changed, described, settings, run))
         clips = warehouse.staged("clips", derive.desired_clips(known.clips, files, described, run))
@@ -220,7 +233,7 @@ def _apply(warehouse: Warehouse, changed: DataFrame, settings: Settings, run: Ru
         warehouse.at_once(
             lambda: _write_features(warehouse, described, now, settings),
             lambda: warehouse.write_changed("clips", marked, ("clip_id",), few=few),
-            lambda: _write_rejects(warehouse, changed, described, now, run),
+            lambda: _write_rejects(warehouse, changed, described, now, run) if rejects else None,
         )
         warehouse.write_changed("files", files, ("path_bytes",), few=few)  # last: now the files count as read
     if run.counts["internal"]:
@@ -294,12 +307,9 @@ def write_features(warehouse: Warehouse, described: DataFrame, settings: Setting
 
 
 def _relabel_features(warehouse: Warehouse, derived: _Derived) -> None:
-    known, clips = derived.known, derived.clips
-    if known.whole:
-        moved = derive.relabelled(warehouse.read("features").select("clip_id", "genre").distinct(), clips)
-    else:
-        moved = derive.relabelled(known.clips, clips)
-    moved = moved.localCheckpoint()
+    whole = derived.known.whole
+    known = warehouse.read("features").select("clip_id", "genre").distinct() if whole else derived.known.clips
+    moved = derive.relabelled(known, derived.clips).localCheckpoint()
     if not moved.isEmpty():
         warehouse.assign("features", moved, ("clip_id",), ("genre",))
 

@@ -42,6 +42,11 @@ PROPERTIES = {
     "delta.checkpointPolicy": "classic",
 }
 
+STAGED = {
+    # read once or twice and thrown away: what makes files smaller costs more than it saves
+    "compression": "lz4_raw",
+    "parquet.enable.dictionary": "false",
+}
 LOOKED_BACK = 10
 """Commits among which the last change of a table is looked for."""
 UPKEEP = ("OPTIMIZE", "VACUUM")
@@ -112,7 +117,7 @@ class Warehouse:
     def staged(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
         place = str(self.root / STAGING / self.run_id / name)
-        rows.write.mode("overwrite").parquet(place)
+        rows.write.mode("overwrite").options(**STAGED).parquet(place)
         # a reader takes a place for a pattern: what is one sign of it in the warehouse's own path is escaped
         return self.spark.read.schema(rows.schema).parquet(GLOB.sub(r"\\\g<0>", place))
 
