@@ -17,7 +17,7 @@ PACKAGE = "classically_punk"
 LAYERS = ("foundation", "audio", "features", "modelling", "reporting", "app", "spark", "jobs")
 """In the order of the data; `foundation` are the modules beside the packages: errors, settings, genres, atomic."""
 
-READS, WRITES = {"read"}, {"append", "merge", "replace", "write_changed", "assign", "remove"}
+READS, WRITES = {"read"}, {"append", "insert", "merge", "replace", "write_changed", "assign", "remove"}
 """Methods of `tables.Warehouse` whose first argument is a table."""
 
 Key = tuple[str, str]  # module, qualified name in it

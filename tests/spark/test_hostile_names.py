@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from tests.conftest import wav_file
@@ -16,7 +16,7 @@ from tests.spark.conftest import Bench, music
 
 from classically_punk.audio.inventory import path_bytes, path_text
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, ingest, jobs, schemas, sql_shell
+from classically_punk.spark import coherence, exhibits, ingest, jobs, schemas, sql_shell
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.runs import Run
 
@@ -51,8 +51,8 @@ def test_every_hostile_name_is_accounted_for(
     changed = move(wav_file(tmp_path / "a.wav", music(500, "hum", 1.0)), root + b"/files/changed\r.wav")
     walk = ingest.seen_files
 
-    def then_it_happens(where: bytes, settings: Settings) -> pd.DataFrame:
-        seen = walk(where, settings)
+    def then_it_happens(where: bytes, settings: Settings) -> list[pa.Table]:
+        seen = list(walk(where, settings))
         os.unlink(lost)  # noqa: PTH108
         os.truncate(changed, 5_000)
         return seen
@@ -84,7 +84,7 @@ def test_every_hostile_name_is_accounted_for(
     assert {row["clip_id"] for row in table(made, "features")} == {row["clip_id"] for row in clips}
     rejects = {path_bytes(row["path"]): row["reason"] for row in table(made, "rejects")}
     assert rejects == {path: reason for path, reason in told.items() if reason is not None}
-    assert {path.name for path in warehouse.iterdir()} == {*schemas.tables(), exhibits.FOLDER}
+    assert {path.name for path in warehouse.iterdir()} == {*schemas.tables(), exhibits.FOLDER, coherence.FILE}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", warehouse.parent.name]
 
     capsys.readouterr()

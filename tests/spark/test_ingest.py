@@ -94,6 +94,29 @@ def test_bad_files_are_rows_with_reasons_and_the_rest_goes_on(bench: MakeBench, 
         made.run(pipeline.train)
 
 
+def test_values_do_not_depend_on_tasks_even_where_some_hold_broken_files_alone(
+    described: Bench, bench: MakeBench, tmp_path: Path
+) -> None:
+    corpus = make_corpus(tmp_path / "corpus", clips=2)  # the same bytes as the first of `described`
+    for number in range(3):
+        (corpus / "hum" / f"junk.{number}.wav").write_text("no music\n" * (100 + number))
+    made = bench(corpus, run={"files_per_task": 1})
+    usual = made.spark.conf.get("spark.sql.shuffle.partitions")
+    made.spark.conf.set("spark.sql.shuffle.partitions", "7")
+    try:
+        run = made.run(ingest_clips)
+    finally:
+        made.spark.conf.set("spark.sql.shuffle.partitions", str(usual))
+    assert (run.counts["accepted"], run.counts["rejected"]) == (6, 3)
+    for name in ("clips", "features", "fingerprints"):
+        mine = {(row["clip_id"], row.get("segment")): row for row in table(made, name)}
+        there = {(row["clip_id"], row.get("segment")): row for row in table(described, name)}
+        of_runs = {"path", "ingested_at", "run_id"}
+        assert len({clip for clip, _ in mine}) == 6
+        for key, row in mine.items():
+            assert {c: row[c] for c in row.keys() - of_runs} == {c: there[key][c] for c in row.keys() - of_runs}
+
+
 def test_a_second_run_opens_nothing_and_a_new_file_costs_only_itself(bench: MakeBench, tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "corpus", clips=1)
     made = bench(corpus)

@@ -52,9 +52,9 @@ def test_every_half_of_an_ingest_is_made_whole_by_the_next(
     root = made.settings.folder("warehouse.root")
     (root / "clips" / "_delta_log" / "_staged_commits").mkdir(parents=True)  # a run killed while it made the tables
     for method, name, after in (
-        ("merge", "features", False),
+        ("append", "features", False),
         ("write_changed", "clips", True),
-        ("merge", "files", False),
+        ("append", "files", False),
     ):
         with monkeypatch.context() as patch:
             dies(patch, method, name, after=after)

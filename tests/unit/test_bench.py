@@ -6,11 +6,15 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+import soundfile
+
+from classically_punk.audio.decode import SYNTHETIC_MARK
 
 CPU_AND_WALL = {
     "classic57/librosa naive": [(100.0, 110.0), (300.0, 330.0), (90.0, 99.0)],
@@ -21,11 +25,25 @@ CPU_AND_WALL = {
 
 @pytest.fixture(scope="module")
 def kernels(repository: Path) -> Iterator[ModuleType]:
-    """The module behind `scripts/bench kernels`, which is in no package and imports its neighbours."""
+    """The module behind `scripts/bench kernels`."""
+    with loaded(repository, "kernels") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def scale(repository: Path) -> Iterator[ModuleType]:
+    """The module behind `scripts/bench scale`."""
+    with loaded(repository, "scale") as module:
+        yield module
+
+
+@contextmanager
+def loaded(repository: Path, name: str) -> Iterator[ModuleType]:
+    """A module of `bench/`, which is in no package and imports its neighbours."""
     folder = repository / "bench"
     sys.path.insert(0, str(folder))
     try:
-        spec = importlib.util.spec_from_file_location("kernels", folder / "kernels.py")
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -102,3 +120,36 @@ def test_librosa_with_one_spectrum_finds_what_it_finds_feature_by_feature(kernel
     assert len(naive) == 57
     for name in naive.keys() - {"harmony_mean", "perceptr_mean"}:  # noise around zero
         assert shared[name] == pytest.approx(naive[name], rel=1e-3, abs=1e-4), name
+
+
+def test_inflated_clips_depend_on_their_number_alone_and_none_is_another(scale: ModuleType, tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    sources = {genre: [chance.integers(-9_000, 9_000, 40_000).astype(np.int16) for _ in range(2)] for genre in "ab"}
+    written = scale.write_corpus(tmp_path / "large", sources, 1.5, 12)
+    scale.write_corpus(tmp_path / "part", sources, 1.5, 3, first=7)
+    files = {file.name: file.read_bytes() for file in sorted((tmp_path / "large").rglob("*.wav"))}
+    assert len(set(files.values())) == len(files) == 12
+    assert written == sum(map(len, files.values()))
+    assert {file.name: file.read_bytes() for file in (tmp_path / "part").rglob("*.wav")} == {
+        name: content for name, content in files.items() if "0000007" <= name.split(".")[1] <= "0000009"
+    }
+    with soundfile.SoundFile(tmp_path / "large" / "b" / "b.0000007.wav") as sound:
+        assert (sound.samplerate, sound.channels, sound.frames) == (22_050, 1, 33_075)
+        assert SYNTHETIC_MARK in sound.comment
+        samples = sound.read(dtype="int16")
+    assert 1_000 < np.abs(samples).max() <= 9_000  # two tracks at half their levels or less
+
+
+def test_the_skew_is_told_of_the_stage_with_the_most_work(scale: ModuleType, tmp_path: Path) -> None:
+    tasks = [(1, 0, 900)] + [(2, 100, 100 + took) for took in (1_000, 2_000, 3_000)]
+    lines = [
+        {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Info": {"Launch Time": begin, "Finish Time": end}}
+        for stage, begin, end in tasks
+    ]
+    (tmp_path / "log").write_text("\n".join(json.dumps(line) for line in [{"Event": "other"}, *lines]))
+    told = scale.skew(tmp_path)
+    assert told == {"tasks": 3, "task_median_s": 2.0, "task_longest_s": 3.0, "task_skew": 1.5}
+
+
+def test_sizes_have_short_names(scale: ModuleType) -> None:
+    assert [scale._short(n) for n in (300, 1_000, 2_500, 100_000, 1_000_000)] == ["300", "1k", "2500", "100k", "1m"]

@@ -21,7 +21,7 @@ Identity = tuple[int, int]
 """Device and inode: the same for every name of one folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """One entry of the walk; `reason` is None where it is a regular file that can be handed to the decoder."""
 

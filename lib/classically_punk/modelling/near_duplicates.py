@@ -7,13 +7,14 @@ bucket gives each of its clips at most `REACH` others to be compared with, so th
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classically_punk.features.fingerprint import BITS, Words
-from classically_punk.modelling.arrays import Ints
+from classically_punk.modelling.arrays import Ints, Mask
 
 REACH: Final = 8
 """Neighbours in a bucket that a clip is linked with."""
@@ -41,6 +42,41 @@ def links(words: NDArray[np.int32], clips: Ints) -> tuple[Ints, Ints]:
         same = (words[step:] == words[:-step]) & (clips[step:] != clips[:-step])
         pairs.append((clips[:-step][same], clips[step:][same]))
     return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+
+
+@dataclass(frozen=True)
+class Relinked:
+    """Pairs (a, b), (n,) each, a < b, that another number of buckets links now than before: `before` and `now` (n,)."""
+
+    a: Ints
+    b: Ints
+    before: Ints
+    now: Ints
+
+
+def relinked(words: NDArray[np.int32], clips: Ints, was: Mask, now: Mask) -> Relinked:
+    """Whole buckets before and after a change, a word, a clip and where it stands a row -> pairs that it concerns.
+
+    Where a bucket has more than `REACH` + 1 clips, one that comes or goes also parts or joins others around it.
+    """
+    before, after = links(words[was], clips[was]), links(words[now], clips[now])
+    a, b = (np.concatenate(side) for side in zip(before, after, strict=True))
+    one, other, at = distinct_pairs(a, b)
+    first, second = np.split(at, [before[0].size])
+    counts = [np.bincount(part, minlength=one.size) for part in (first, second)]
+    moved = counts[0] != counts[1]
+    return Relinked(one[moved], other[moved], counts[0][moved], counts[1][moved])
+
+
+def distinct_pairs(a: Ints, b: Ints) -> tuple[Ints, Ints, Ints]:
+    """Pairs (n,) -> the distinct ones (m,), sorted, and at which of them each stands (n,)."""
+    order = np.lexsort((b, a))
+    left, right = a[order], b[order]
+    new = np.ones(order.size, dtype=bool)
+    new[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    at = np.empty(order.size, dtype=np.int64)
+    at[order] = np.cumsum(new) - 1
+    return left[new], right[new], at
 
 
 def difference(one: Words, other: Words) -> float:

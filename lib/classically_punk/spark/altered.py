@@ -17,7 +17,8 @@ from pyspark.sql.types import ArrayType, DoubleType, IntegerType, StringType, St
 from classically_punk.audio import alterations
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
-from classically_punk.spark.extract import as_columns, task_count, task_of, tasks_by_bytes
+from classically_punk.spark.extract import as_columns, task_of
+from classically_punk.spark.packing import Packing, placed
 from classically_punk.spark.present import first_files, live
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
@@ -30,8 +31,10 @@ WANTED = "clip_id string, alteration string"
 FILES = ("clip_id", "genre", "path", "path_bytes", "size_bytes", "modified_ns", "alterations")
 OPENED = (
     "clip_id string, genre string, path string, path_bytes binary, size_bytes long, modified_ns long, "
-    "alterations array<string>, task int"
+    "alterations array<string>"
 )
+COPY_BYTES = 1 << 20
+"""What a file costs is its copies, each of half a minute at most, more than its bytes."""
 SHOWN = 5
 COPIES = StructType(
     [
@@ -100,8 +103,9 @@ def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFram
         return
     with run.stage("alter"):
         copies = int(files["alterations"].map(len).sum())
-        with watched(warehouse.spark.sparkContext, f"clips altered into {copies} copies", len(files)):
-            copied = warehouse.staged("altered", _opened(warehouse, files, settings, run.run_id))
+        opened, how = _opened(warehouse, files, settings, run.run_id)
+        with watched(warehouse.spark.sparkContext, f"clips altered into {copies} copies", how):
+            copied = warehouse.staged("altered", opened)
         warehouse.replace(TABLE, _rows(copied, settings), KEY, whole=("clip_id", "alteration"))
         passed = [row.asDict(recursive=True) for row in _passed_over(copied).collect()]
     warehouse.drop_staged()
@@ -115,22 +119,18 @@ def make(warehouse: Warehouse, settings: Settings, run: Run, wanted: pd.DataFram
 
 
 def _missing(warehouse: Warehouse, settings: Settings, wanted: pd.DataFrame) -> pd.DataFrame:
-    """The files to open: clip_id, genre, path, path_bytes, size_bytes, modified_ns, alterations, task."""
+    """The files to open: clip_id, genre, path, path_bytes, size_bytes, modified_ns, alterations."""
     asked = warehouse.spark.createDataFrame(wanted, WANTED)
     there = described(warehouse, settings)
     absent = asked.join(there.select("clip_id", "alteration").distinct(), ["clip_id", "alteration"], "left_anti")
     copies = absent.groupBy("clip_id").agg(F.array_sort(F.collect_set("alteration")).alias("alterations"))
     genres = warehouse.read("clips").select("clip_id", "genre")
     files = copies.join(first_files(warehouse), "clip_id").join(genres, "clip_id").select(*FILES)
-    found = files.toPandas().sort_values("clip_id", ignore_index=True)
-    # what a file costs is its copies, each of half a minute at most, more than its bytes
-    weights = [len(copies) for copies in found["alterations"]]
-    found["task"] = tasks_by_bytes(weights, settings.run.files_per_task)
-    return found
+    return files.toPandas().sort_values("clip_id", ignore_index=True)
 
 
-def _opened(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_id: str) -> DataFrame:
-    """(clip_id, genre, path, alterations) of every file, with `described` as `COPIES`."""
+def _opened(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_id: str) -> tuple[DataFrame, Packing]:
+    """(clip_id, genre, path, alterations) of every file, with `described` as `COPIES`; and how they were dealt out."""
     task, feature_set = task_of(settings, run_id, exhibits=False), settings.model.feature_set
 
     @pandas_udf(COPIES)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
@@ -145,9 +145,9 @@ def _opened(warehouse: Warehouse, files: pd.DataFrame, settings: Settings, run_i
         return as_columns(rows, COPIES.names)
 
     opened = warehouse.spark.createDataFrame(files, OPENED)
-    placed = opened.repartitionById(task_count(len(files), settings.run.files_per_task), F.col("task"))
+    dealt, how = placed(opened, settings.run.files_per_task, F.size("alterations") * COPY_BYTES)
     columns = ("path_bytes", "size_bytes", "modified_ns", "clip_id", "alterations")
-    return placed.select("clip_id", "genre", "path", "alterations", describe(*columns).alias("described"))
+    return dealt.select("clip_id", "genre", "path", "alterations", describe(*columns).alias("described")), how
 
 
 def _rows(copied: DataFrame, settings: Settings) -> DataFrame:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
+from pyarrow import compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -90,10 +92,12 @@ def tell(job: str, settings: Settings, session: Callable[[str], SparkSession]) -
 
 def first_plan(settings: Settings) -> Plan:
     """The plan of a warehouse that is not there yet: everything is new, and Spark need not be asked."""
-    found = ingest.seen_files(os.fsencode(settings.folder("corpus.root")), settings)
-    refused = found["reason"].notna()
-    actions = Counter({"open": int((~refused).sum()), "settle": int(refused.sum())})
-    size = int(found.loc[~refused, "size_bytes"].sum())
+    actions: Counter[str] = Counter()
+    size = 0
+    for some in ingest.seen_files(os.fsencode(settings.folder("corpus.root")), settings):
+        opened = some.filter(pc.is_null(some["reason"]))
+        actions += Counter(open=len(opened), settle=len(some) - len(opened))
+        size += pc.sum(opened["size_bytes"]).as_py() or 0
     return Plan(dict(actions), size, SECONDS_A_FILE / (os.cpu_count() or 1), None)
 
 
@@ -102,7 +106,10 @@ def planned(warehouse: Warehouse, settings: Settings, job: str) -> Plan:
     counted = []
     if settings.corpus.root:  # classify_clips answers for what the tables hold, too
         root = os.fsencode(settings.folder("corpus.root"))
-        rows = ingest.plan_of(warehouse, ingest.seen_files(root, settings), root, settings)
+        some = [batch.to_pandas() for batch in ingest.seen_files(root, settings)]
+        columns = [column.split()[0] for column in ingest.SEEN.split(", ")]
+        seen = warehouse.spark.createDataFrame(pd.concat(some) if some else pd.DataFrame(columns=columns), ingest.SEEN)
+        rows = ingest.plan_of(warehouse, seen, root, settings)
         counted = rows.groupBy("action").agg(F.count("*").alias("n"), F.sum("size_bytes").alias("size")).collect()
     waiting = None
     if job == "classify_clips":

@@ -12,6 +12,7 @@ from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, St
 
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
+from classically_punk.spark.packing import Packing, placed
 from classically_punk.spark.worker import Task, worker_of_this_process
 
 DESCRIBED = StructType(
@@ -46,46 +47,29 @@ def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits)
 
 
-def describe_files(files: DataFrame, count: int, settings: Settings, run_id: str) -> DataFrame:
-    """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
+def describe_files(files: DataFrame, settings: Settings, run_id: str) -> tuple[DataFrame, Packing]:
+    """(path_bytes, size_bytes, modified_ns, genre, …) -> the same rows with `described`, each exactly once.
 
-    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files.
+    Told beside: how the files were dealt out to Spark's tasks.
     """
     task = task_of(settings, run_id)
 
     @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
     def describe(paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series) -> pd.DataFrame:
         worker = worker_of_this_process(task)
-        rows = [
-            worker.describe_file(bytes(path), int(size), int(modified), genre)
+        files = [
+            (bytes(path), int(size), int(modified), genre)
             for path, size, modified, genre in zip(paths, sizes, times, genres, strict=True)
         ]
-        return as_columns(rows, DESCRIBED.names)
+        return as_columns(worker.describe_files(files), DESCRIBED.names)
 
-    placed = files.repartitionById(task_count(count, settings.run.files_per_task), F.col("task").cast("int"))
-    return placed.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre"))
+    dealt, how = placed(files, settings.run.files_per_task)
+    return dealt.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre")), how
 
 
 def as_columns(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> pd.DataFrame:
     """Rows of named values -> one column per name; what a row lacks is None, never NaN."""
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
-
-
-def task_count(files: int, files_per_task: int) -> int:
-    """How many tasks open that many files: 1 and up."""
-    return max(1, -(-files // files_per_task))
-
-
-def tasks_by_bytes(sizes: Sequence[int], files_per_task: int) -> list[int]:
-    """File sizes -> task of each: as even in bytes as dealing the largest first to the lightest task makes them."""
-    count = task_count(len(sizes), files_per_task)
-    order = sorted(range(len(sizes)), key=lambda at: (-sizes[at], at))
-    tasks = [0] * len(sizes)
-    # back and forth over the tasks: every task gets one of each size class
-    for turn, at in enumerate(order):
-        lap, place = divmod(turn, count)
-        tasks[at] = place if lap % 2 == 0 else count - 1 - place
-    return tasks
 
 
 def feature_rows(described: DataFrame, settings: Settings) -> DataFrame:

@@ -1,32 +1,34 @@
 """Audio files -> `files`, `clips`, `rejects` and `features`: what changed since the last run, and only that.
 
-The walk is the inventory. Files that are new or differ in size, time or reader are opened once, in the executors;
-everything the tables say about labels and duplicates is then derived anew, and only rows that differ are written.
-`files` is written last: a run that dies before leaves its files to be read again, and every merge can be repeated.
+The walk is the inventory. Files that are new or differ in size, time or reader are opened once, in the executors. What
+the tables say about labels and duplicates is then derived anew for all that the change touches, and only rows that
+differ are written; where the tables are not as the last derivation left them (`coherence`), for everything. `files` is
+written last: a run that dies before leaves its files to be read again, and every merge can be repeated.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.audio import decode, inventory, labels
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, near_duplicates, schemas, withdrawn
-from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
+from classically_punk.spark import coherence, derive, exhibits, near_duplicates, schemas, withdrawn
+from classically_punk.spark.derive import LABELS, Known
+from classically_punk.spark.extract import describe_files, feature_rows
 from classically_punk.spark.feedback import STAGE, take_feedback
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
-SKIPPED = ("NOT_REGULAR", withdrawn.CODE)
-"""Reasons for which a file is skipped, not rejected: it is no file of the corpus at all, or no longer."""
 ACCOUNTED = ("accepted", "rejected", "skipped")
 """What a file that is there may be; one that has gone is `gone`."""
 TRANSIENT = ("UNREADABLE", "CHANGED_DURING_READ", "INTERNAL_ERROR")
@@ -37,40 +39,70 @@ SEEN = (
     "path string, path_bytes binary, size_bytes long, modified_ns long, modified_at timestamp, "
     "reason string, detail string, genre string, group_id string, split string"
 )
-LABELS = ("genre", "group_id", "split")
+CHANGES = ("open", "settle", "relabel", "gone")
+"""Actions that change a row."""
+SEEN_AT_ONCE = 50_000
+"""Files of the walk that the driver holds at a time."""
+FEW, FEW_SHARE = 20_000, 1 / 3
+"""Changed files, and their share of those seen, up to which only what they touch is derived."""
+_IN_ARROW = pa.schema(
+    [
+        *(("path", pa.string()), ("path_bytes", pa.binary()), ("size_bytes", pa.int64()), ("modified_ns", pa.int64())),
+        *(("modified_at", pa.timestamp("us", "UTC")), ("reason", pa.string()), ("detail", pa.string())),
+        *((name, pa.string()) for name in LABELS),
+    ]
+)
 
 
 def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Reads what is new below `corpus.root` into the tables. Raises ConfigError for a corpus without files."""
     root = os.fsencode(settings.folder("corpus.root"))
     with run.stage("inventory"):
-        found = seen_files(root, settings)
-        if found.empty:
-            raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
-        plan = warehouse.staged("plan", plan_of(warehouse, found, root, settings))
-        actions = {row["action"]: row["count"] for row in plan.groupBy("action").count().collect()}
-    run.counts |= {"seen": len(found), "to_open": actions.get("open", 0), "gone": actions.get("gone", 0)}
-    say(f"{len(found)} files seen, {run.counts['to_open']} to open, {run.counts['gone']} gone")
-    if set(actions) - {"same"}:
-        _apply(warehouse, plan, settings, run)
+        seen = warehouse.staged_batches("seen", seen_files(root, settings), SEEN)
+        near = coherence.remembered(warehouse)
+        plan = warehouse.staged("plan", _brief(plan_of(warehouse, seen, root, settings, accounted=near is not None)))
+        refused = F.count_if(F.col("known_status").isin("rejected", "skipped"))
+        rows = plan.groupBy("action").agg(F.count("*").alias("n"), refused.alias("refused")).collect()
+        actions = {row["action"]: row["n"] for row in rows}
+    run.counts |= {"seen": sum(actions.values()) - actions.get("gone", 0) - actions.get("absent", 0)}
+    if not run.counts["seen"]:
+        raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
+    run.counts |= {"to_open": actions.get("open", 0), "gone": actions.get("gone", 0)}
+    say(f"{run.counts['seen']} files seen, {run.counts['to_open']} to open, {run.counts['gone']} gone")
+    changed = sum(actions.get(action, 0) for action in CHANGES)
+    if changed:
+        few = changed <= min(FEW, FEW_SHARE * run.counts["seen"])
+        rejects = any(row["action"] == "settle" or (row["action"] in CHANGES and row["refused"]) for row in rows)
+        changes = _Changes(plan.where(F.col("action").isin(*CHANGES)), rejects)
+        near = _apply(warehouse, changes, settings, run, near if few else None)
     with run.stage("reconcile"):
-        _reconcile(warehouse, plan.where("here").select("path_bytes"), root, run, settings)
+        _reconcile(warehouse, plan, root, run, settings, anew=changed > 0)
     take_feedback(warehouse, settings, run)
+    if near is not None and (changed or run.counts.get("feedback_clips")):
+        coherence.remember(warehouse, near)
     warehouse.drop_staged()
 
 
-def seen_files(root: bytes, settings: Settings) -> pd.DataFrame:
-    """The walk below `root` with its labels: one row a file, columns as in SEEN. Raises ConfigError."""
+def seen_files(root: bytes, settings: Settings) -> Iterator[pa.Table]:
+    """The walk below `root` with its labels, some at a time: one row a file, columns as in SEEN. Raises ConfigError."""
     label = _labeller(root, settings)
-    rows = []
-    for found in inventory.walk(root):
-        genre, group_id, split = label(found.path)
-        # Delta keeps microseconds: what is compared with the table is cut to them
-        when = pd.Timestamp(found.modified_ns // 1000 * 1000, unit="ns", tz="UTC")
-        text = inventory.path_text(found.path)
-        row = (text, found.path, found.size_bytes, found.modified_ns, when, found.reason, found.detail)
-        rows.append((*row, genre, group_id, split))
-    return pd.DataFrame(rows, columns=[column.split()[0] for column in SEEN.split(", ")])
+    found = inventory.walk(root)
+    while some := list(islice(found, SEEN_AT_ONCE)):
+        genres, groups, splits = zip(*(label(one.path) for one in some), strict=True)
+        yield pa.table(
+            [
+                [inventory.path_text(one.path) for one in some],
+                [one.path for one in some],
+                [one.size_bytes for one in some],
+                [one.modified_ns for one in some],
+                # Delta keeps microseconds: what is compared with the table is cut to them
+                pa.array([one.modified_ns // 1000 for one in some], pa.timestamp("us", "UTC")),
+                [one.reason for one in some],
+                [one.detail for one in some],
+                *(list(genres), list(groups), list(splits)),
+            ],
+            schema=_IN_ARROW,
+        )
 
 
 def _labeller(root: bytes, settings: Settings) -> Callable[[bytes], tuple[str | None, str | None, str | None]]:
@@ -91,10 +123,15 @@ def _below(column: Column, root: bytes) -> Column:
     return F.startswith(column, F.lit(root.rstrip(b"/") + b"/"))
 
 
-def plan_of(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Settings) -> DataFrame:
-    """Seen joined with known files, each with an `action`: open, settle (by the walk alone), relabel, gone or same."""
-    seen = warehouse.spark.createDataFrame(found, SEEN)
-    known = _accounted(warehouse, warehouse.read("files").where(_below(F.col("path_bytes"), root)))
+def plan_of(
+    warehouse: Warehouse, seen: DataFrame, root: bytes, settings: Settings, *, accounted: bool = False
+) -> DataFrame:
+    """Seen joined with known files, each with an `action`: open, settle (by the walk alone), relabel, gone, same.
+
+    `absent` is a file that went before. `accounted`: every known file is known to have its row in `clips` or `rejects`.
+    """
+    known = warehouse.read("files").where(_below(F.col("path_bytes"), root))
+    known = known.withColumn("accounted", F.lit(True)) if accounted else _accounted(warehouse, known)
     known = known.select("path_bytes", *(F.col(c).alias(f"known_{c}") for c in known.columns if c != "path_bytes"))
     both = seen.withColumn("here", F.lit(True)).join(known, "path_bytes", "full_outer")
     reader = F.lit(decode.reader_digest(settings.limits, settings.features.whole_clip_s))
@@ -112,7 +149,7 @@ def plan_of(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Se
     same_settled = same_settled & F.col("known_accounted")
     withdrawn = F.col("known_reason").eqNullSafe(F.lit("WITHDRAWN"))
     action = (
-        F.when(F.col("here").isNull() & (F.col("known_status") == "gone"), "same")
+        F.when(F.col("here").isNull() & (F.col("known_status") == "gone"), "absent")
         .when(F.col("here").isNull(), "gone")
         .when(withdrawn, "same")
         .when(settled & same_settled & same_labels, "same")
@@ -122,6 +159,13 @@ def plan_of(warehouse: Warehouse, found: pd.DataFrame, root: bytes, settings: Se
         .otherwise("open")
     )
     return both.withColumn("action", action)
+
+
+def _brief(plan: DataFrame) -> DataFrame:
+    """The plan without what nobody asks of a file that is as it was."""
+    asked = ("path_bytes", "here", "known_status", "action")
+    changes = F.col("action").isin(*CHANGES)
+    return plan.select(*asked, *(F.when(changes, F.col(c)).alias(c) for c in plan.columns if c not in asked))
 
 
 def _accounted(warehouse: Warehouse, files: DataFrame) -> DataFrame:
@@ -143,209 +187,170 @@ def _equal(column: Callable[[str], Column], names: tuple[str, ...]) -> Column:
     return same
 
 
-def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) -> None:
+@dataclass(frozen=True)
+class _Changes:
+    """Rows of the plan that change something, and whether any of their files was or will be refused by its looks."""
+
+    rows: DataFrame
+    rejects: bool
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """What was there, and what follows for it from a change: rows of `files` and `clips` as they should be."""
+
+    known: Known
+    files: DataFrame
+    clips: DataFrame
+    firsts: DataFrame | None
+    """(clip_id, genre, described) of what was described and is to have features; None where nothing was."""
+
+
+def _apply(warehouse: Warehouse, changes: _Changes, settings: Settings, run: Run, near: int | None) -> int:
+    """Opens and writes what has changed -> how many near-duplicates there are now.
+
+    `near` is how many there were, or None where everything has to be derived anew.
+    """
+    changed, few = changes.rows, near is not None
     with run.stage("describe"):
-        described = withdrawn.refused(warehouse, _describe(warehouse, plan, settings, run))
+        described = withdrawn.refused(warehouse, _describe(warehouse, changed, settings, run))
         counted = described.agg(
             F.count("*").alias("opened"),
             F.count_if(F.col("described.reason").isNull()).alias("described"),
             F.count_if(F.col("described.reason") == "INTERNAL_ERROR").alias("internal"),
         ).first()
         run.counts |= counted.asDict() if counted else {}
+    rejects = not few or changes.rejects or run.counts["described"] < run.counts["opened"]
     with run.stage("derive"):
-        files = warehouse.staged("files", _desired_files(warehouse, plan, described, settings, run))
-        clips = warehouse.staged("clips", _desired_clips(warehouse.read("clips"), files, described, run))
+        known = derive.touched(warehouse, changed, described) if few else derive.everything(warehouse)
+        files = warehouse.staged("files", derive.desired_files(known.files, changed, described, settings, run))
+        clips = warehouse.staged("clips", derive.desired_clips(known.clips, files, described, run))
+        firsts = _firsts(warehouse, described, clips) if run.counts["described"] else None
+        now = _Derived(known, files, clips, firsts)
     with run.stage("near-duplicates"):
-        if run.counts["described"]:
-            near_duplicates.write_fingerprints(warehouse, _firsts(described, clips))
-        clips = near_duplicates.marked(warehouse, clips, files, run)
+        marked = _near_duplicates(warehouse, now, run, near)
     with run.stage("write tables"):
         warehouse.at_once(
-            lambda: _write_features(warehouse, described, clips, settings, run),
-            lambda: warehouse.write_changed("clips", clips, ("clip_id",)),
-            lambda: _write_rejects(warehouse, plan, described, files, run),
+            lambda: _write_features(warehouse, described, now, settings),
+            lambda: warehouse.write_changed("clips", marked, ("clip_id",), few=few),
+            lambda: _write_rejects(warehouse, changed, described, now, run) if rejects else None,
         )
-        warehouse.write_changed("files", files, ("path_bytes",))  # last: now the files count as read
+        warehouse.write_changed("files", files, ("path_bytes",), few=few)  # last: now the files count as read
     if run.counts["internal"]:
         run.gate(f"{run.counts['internal']} files met an error nobody foresaw (INTERNAL_ERROR in rejects)")
+    return run.counts["near_duplicates"]
 
 
-def _describe(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) -> DataFrame:
+def _describe(warehouse: Warehouse, changed: DataFrame, settings: Settings, run: Run) -> DataFrame:
     """The files to open, with `described`; computed once and put aside."""
-    columns = ("path", "path_bytes", "size_bytes", "modified_ns", "genre")
-    opened = plan.where("action = 'open'").select(*columns).toPandas().sort_values("path_bytes", ignore_index=True)
-    opened["task"] = tasks_by_bytes(opened["size_bytes"].tolist(), settings.run.files_per_task)
-    schema = "path string, path_bytes binary, size_bytes long, modified_ns long, genre string, task int"
-    placed = warehouse.spark.createDataFrame(opened, schema)
-    with watched(warehouse.spark.sparkContext, "files described", len(opened)):
-        return warehouse.staged("described", describe_files(placed, len(opened), settings, run.run_id))
+    opened = changed.where("action = 'open'").select("path", "path_bytes", "size_bytes", "modified_ns", "genre")
+    described, how = describe_files(opened, settings, run.run_id)
+    with watched(warehouse.spark.sparkContext, "files described", how):
+        return warehouse.staged("described", described)
 
 
-def _write_features(warehouse: Warehouse, described: DataFrame, clips: DataFrame, settings: Settings, run: Run) -> None:
-    if run.counts["described"]:
-        write_features(warehouse, feature_rows(_firsts(described, clips), settings))
+def _near_duplicates(warehouse: Warehouse, derived: _Derived, run: Run, near: int | None) -> DataFrame:
+    """The desired `clips` with their near-duplicates, and every other clip that the change has moved."""
+    known, files, clips, firsts = derived.known, derived.files, derived.clips, derived.firsts
+    fresh = clips.limit(0) if firsts is None else firsts
+    told = [] if near is None else near_duplicates.moved(warehouse, known, clips, files, fresh)
+    if firsts is not None:
+        near_duplicates.write_fingerprints(warehouse, firsts)
+    marked = None if near is None else near_duplicates.marked_again(warehouse, clips, files, told, run, near)
+    if marked is not None:
+        return marked
+    every_clip, every_file = (
+        rows if known.whole else rows.unionByName(warehouse.read(name).join(rows.select(key), key, "left_anti"))
+        for name, rows, key in (("clips", clips, "clip_id"), ("files", files, "path_bytes"))
+    )
+    return near_duplicates.marked(warehouse, every_clip, every_file, run)
+
+
+def _write_features(warehouse: Warehouse, described: DataFrame, derived: _Derived, settings: Settings) -> None:
+    if derived.firsts is not None:
+        write_features(warehouse, derived.firsts, settings)
         exhibits.keep(warehouse.root, described)
-    _relabel_features(warehouse, clips)
+    _relabel_features(warehouse, derived)
 
 
-def _firsts(described: DataFrame, clips: DataFrame) -> DataFrame:
-    """One row per described content that is the first with its audio: (clip_id, genre, described)."""
-    fresh = described.where("described.reason IS NULL").select("described", F.col("described.clip_id"))
-    first = clips.where("duplicate_of IS NULL").select("clip_id", "genre")
-    return fresh.dropDuplicates(["clip_id"]).join(first, "clip_id")
+def _firsts(warehouse: Warehouse, described: DataFrame, clips: DataFrame) -> DataFrame:
+    """One row per described content that is the first with its audio: (clip_id, genre, described).
 
-
-def _desired_files(
-    warehouse: Warehouse, plan: DataFrame, described: DataFrame, settings: Settings, run: Run
-) -> DataFrame:
-    """Every row of `files` as it should be now: changed ones of this root, all others as they are but for DUPLICATE."""
-    read = described.select("path_bytes", F.col("described.clip_id"), F.col("described.reason").alias("read_reason"))
-    changed = plan.where("action != 'same'").join(read, "path_bytes", "left")
-    is_open, is_gone, is_relabel = (F.col("action") == a for a in ("open", "gone", "relabel"))
-    known = {c: F.col(f"known_{c}") for c in schemas.FILES.names if c != "path_bytes"}
-    new_reason = F.when(is_open, F.col("read_reason")).otherwise(F.col("reason"))
-    new_status = (
-        F.when(is_gone, F.lit("gone"))
-        .when(is_relabel, known["status"])
-        .when(new_reason.isNull(), F.lit("accepted"))
-        .when(new_reason.isin(*SKIPPED), F.lit("skipped"))
-        .otherwise(F.lit("rejected"))
+    What was described is large, and nearly all of it is a first one with the genre of its file: the few others are
+    looked for by their names alone.
+    """
+    narrow = described.where("described.reason IS NULL").select("path_bytes", "described.clip_id", "genre")
+    first = narrow.groupBy("clip_id").agg(F.min("path_bytes").alias("first_path"))
+    labels = clips.where("duplicate_of IS NULL").select(
+        "clip_id", F.col("genre").alias("label"), F.lit(True).alias("is")
     )
-    kept = is_gone | is_relabel
-    values: dict[str, Column] = {
-        "path": F.coalesce(F.col("path"), known["path"]),
-        "path_bytes": F.col("path_bytes"),
-        "size_bytes": F.when(is_gone, known["size_bytes"]).otherwise(F.col("size_bytes")),
-        "modified_at": F.when(is_gone, known["modified_at"]).otherwise(F.col("modified_at")),
-        "content_sha256": F.when(kept, known["content_sha256"]).otherwise(F.col("clip_id")),
-        "status": new_status,
-        "clip_id": F.when(kept, known["clip_id"]).when(new_reason.isNull(), F.col("clip_id")),
-        "reason": F.when(is_gone, F.lit(None)).when(is_relabel, known["reason"]).otherwise(new_reason),
-        **{c: F.when(is_gone, known[c]).otherwise(F.col(c)) for c in LABELS},
-        "reader_digest": F.when(kept, known["reader_digest"]).when(
-            is_open, F.lit(decode.reader_digest(settings.limits, settings.features.whole_clip_s))
-        ),
-        "last_run_id": F.lit(run.run_id),
-    }
-    changed = changed.select(*(value.alias(name) for name, value in values.items()))
-    untouched = warehouse.read("files").join(changed.select("path_bytes"), "path_bytes", "left_anti")
-    everything = changed.unionByName(untouched.select(*schemas.FILES.names))
-    return _mark_duplicates(everything, run)
-
-
-def _mark_duplicates(files: DataFrame, run: Run) -> DataFrame:
-    """Accepted files of one content: the smallest path has no reason, all others DUPLICATE."""
-    order = Window.partitionBy("clip_id").orderBy("path_bytes")
-    live = F.col("status") == "accepted"
-    accepted = files.where(live).withColumn("at", F.row_number().over(order))
-    reason = F.when(F.col("at") > 1, F.lit("DUPLICATE"))
-    moved = ~F.col("reason").eqNullSafe(reason)
-    accepted = accepted.withColumn("last_run_id", F.when(moved, F.lit(run.run_id)).otherwise(F.col("last_run_id")))
-    accepted = accepted.withColumn("reason", reason).drop("at")
-    return accepted.unionByName(files.where(~live))
-
-
-def _desired_clips(known: DataFrame, files: DataFrame, described: DataFrame, run: Run) -> DataFrame:
-    """Every row of `clips` as it should be now: the known and the new, labels and duplicates derived from the files."""
-    d = "described"
-    fresh = described.where(F.col(f"{d}.reason").isNull()).withColumn("clip_id", F.col(f"{d}.clip_id"))
-    fresh = fresh.dropDuplicates(["clip_id"])
-    # a clip that somebody sent is now in a file, too: what the file holds takes the place of what was sent
-    sent = known.where("decoder = 'feedback'").join(fresh, "clip_id", "left_semi").select("clip_id")
-    known = known.join(sent, "clip_id", "left_anti")
-    facts = ("audio_sha256", "duration_s", "sample_rate_hz", "channels", "container", "codec", "warnings", "decoder")
-    fresh = fresh.join(known.select("clip_id"), "clip_id", "left_anti").select(
-        "clip_id",
-        *(F.col(f"{d}.{c}").alias(c) for c in facts),
-        F.lit(run.started_at).cast("timestamp").alias("ingested_at"),
-        F.lit(run.run_id).alias("run_id"),
+    both = narrow.join(first.join(labels, "clip_id"), "clip_id", "left")
+    used = F.col("is").isNotNull() & (F.col("first_path") == F.col("path_bytes"))
+    told = both.select("path_bytes", "genre", "label", F.coalesce(used, F.lit(False)).alias("used"))
+    others = warehouse.staged(
+        "others", told.where(~F.col("used") | ~F.col("label").eqNullSafe(F.col("genre"))).drop("genre")
     )
-    base = known.select(*fresh.columns, "near_duplicate_of", *(F.col(c).alias(f"old_{c}") for c in ("path", *LABELS)))
-    everything = base.unionByName(fresh, allowMissingColumns=True)
-    return _with_labels(everything, files)
+    rows = described.where("described.reason IS NULL").join(others, "path_bytes", "left")
+    genre = F.when(F.col("used").isNull(), F.col("genre")).otherwise(F.col("label"))
+    rows = rows.where(F.coalesce("used", F.lit(True)))
+    return rows.select(F.col("described.clip_id"), genre.alias("genre"), "described")
 
 
-def _with_labels(clips: DataFrame, files: DataFrame) -> DataFrame:
-    live = files.where("status = 'accepted'").groupBy("clip_id")
-    of_files = live.agg(
-        F.min("path_bytes").alias("first_path"),
-        F.min_by("path", "path_bytes").alias("path"),
-        F.array_sort(F.collect_set("genre")).alias("genres"),
-        F.min("group_id").alias("group_id"),
-        F.min("split").alias("split"),
-    )
-    joined = clips.join(of_files, "clip_id", "left")
-    alive = F.col("first_path").isNotNull()
-    same_audio = Window.partitionBy("audio_sha256", "alive")
-    joined = joined.withColumn("alive", alive)
-    joined = joined.withColumn("first", F.min_by("clip_id", F.struct("ingested_at", "first_path")).over(same_audio))
-    joined = joined.withColumn("genres", F.array_distinct(F.flatten(F.collect_list("genres").over(same_audio))))
-    conflict = F.size("genres") > 1
-    plain = F.array_remove("warnings", F.lit("LABEL_CONFLICT"))
-    derived: dict[str, Column] = {
-        "duplicate_of": F.when(F.col("first") != F.col("clip_id"), F.col("first")),
-        "path": F.col("path"),
-        "genre": F.when(~conflict, F.try_element_at("genres", F.lit(1))),
-        "group_id": F.col("group_id"),
-        "split": F.col("split"),
-        "warnings": F.when(conflict, F.array_append(plain, F.lit("LABEL_CONFLICT"))).otherwise(plain),
-    }
-    # a clip whose files have gone, or that never had one, keeps what was last known of it
-    fallback = {c: F.col(f"old_{c}") for c in ("path", *LABELS)} | {"duplicate_of": F.lit(None), "warnings": plain}
-    columns = [
-        F.when(F.col("alive"), derived[c]).otherwise(fallback[c]).cast(schemas.CLIPS[c].dataType).alias(c)
-        if c in derived
-        else F.col(c)
-        for c in schemas.CLIPS.names
-    ]
-    return joined.select(*columns)
-
-
-def write_features(warehouse: Warehouse, rows: DataFrame) -> None:
-    """Rows of `features`, one set of segments per clip: inserts, replaces, and removes segments that are no more."""
-    ids = rows.select("clip_id").distinct()
-    known = not warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty()
-    if known:
+def write_features(warehouse: Warehouse, described: DataFrame, settings: Settings) -> None:
+    """(clip_id, genre, described), a row a clip -> rows of `features`: all segments of a clip, and no others of it."""
+    ids, rows = described.select("clip_id"), feature_rows(described, settings)
+    if warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty():
+        warehouse.append("features", rows)
+    else:
         # in one commit: a run that dies after half of it would leave segments that nothing ever removes
         warehouse.replace("features", rows, ("clip_id", "segment"), whole=("clip_id",))
-    else:
-        warehouse.merge("features", rows, ("clip_id", "segment"), update=False)
 
 
-def _relabel_features(warehouse: Warehouse, clips: DataFrame) -> None:
-    features = warehouse.read("features").select("clip_id", F.col("genre").alias("was")).distinct()
-    moved = clips.select("clip_id", "genre").join(features, "clip_id")
-    moved = moved.where(~F.col("genre").eqNullSafe(F.col("was"))).select("clip_id", "genre").localCheckpoint()
+def _relabel_features(warehouse: Warehouse, derived: _Derived) -> None:
+    whole = derived.known.whole
+    known = warehouse.read("features").select("clip_id", "genre").distinct() if whole else derived.known.clips
+    moved = derive.relabelled(known, derived.clips).localCheckpoint()
     if not moved.isEmpty():
         warehouse.assign("features", moved, ("clip_id",), ("genre",))
 
 
-def _write_rejects(warehouse: Warehouse, plan: DataFrame, described: DataFrame, files: DataFrame, run: Run) -> None:
-    known = warehouse.read("rejects")
-    walked = plan.where("action = 'settle'").select("path", "reason", "detail", F.lit("inventory").alias("stage"))
+def _write_rejects(warehouse: Warehouse, changed: DataFrame, described: DataFrame, derived: _Derived, run: Run) -> None:
+    there = warehouse.read("rejects")
+    walked = changed.where("action = 'settle'").select("path", "reason", "detail", F.lit("inventory").alias("stage"))
     d = "described"
     read = described.where(F.col(f"{d}.reason").isNotNull())
     read = read.select("path", *(F.col(f"{d}.{c}").alias(c) for c in ("reason", "detail", "stage")))
     fresh = walked.unionByName(read).withColumn("run_id", F.lit(run.run_id))
     same = [c for c in schemas.REJECTS.names if c != "run_id"]
-    changed = fresh.join(known.select(*same), same, "left_anti").localCheckpoint()
-    if not changed.isEmpty():
-        warehouse.merge("rejects", changed, ("path",))
-    bad = files.where(F.col("status").isin("rejected", "skipped")).select("path")
-    over = known.where(F.col("stage") != STAGE).join(bad, "path", "left_anti").select("path").localCheckpoint()
+    news = fresh.join(there.select(*same), same, "left_anti").localCheckpoint()
+    if not news.isEmpty():
+        warehouse.merge("rejects", news, ("path",))
+    bad = derived.files.where(F.col("status").isin("rejected", "skipped")).select("path")
+    if not derived.known.whole:
+        there = there.join(changed.select(F.coalesce("path", "known_path").alias("path")), "path", "left_semi")
+    over = there.where(F.col("stage") != STAGE).join(bad, "path", "left_anti").select("path").localCheckpoint()
     if not over.isEmpty():
         warehouse.remove("rejects", over, ("path",))
 
 
-def _reconcile(warehouse: Warehouse, walked: DataFrame, root: bytes, run: Run, settings: Settings) -> None:
+def _reconcile(warehouse: Warehouse, plan: DataFrame, root: bytes, run: Run, settings: Settings, *, anew: bool) -> None:
     """Files seen by the walk = accepted + rejected + skipped, path by path; a difference fails the run.
 
     Counts alone would not do: a file that was lost and another that is no longer there would make up for each other.
+    Where nothing was written, the plan has told already; `anew`: the tables are asked again.
     """
-    here = warehouse.read("files").where(_below(F.col("path_bytes"), root) & F.col("status").isin(*ACCOUNTED))
-    both = walked.withColumn("seen", F.lit(1)).join(here.select("path_bytes", "status"), "path_bytes", "full_outer")
+    walked = plan.where("here").select("path_bytes", F.lit(1).alias("seen"))
+    if anew:
+        here = warehouse.read("files").where(_below(F.col("path_bytes"), root) & F.col("status").isin(*ACCOUNTED))
+        both = walked.join(here.select("path_bytes", "status"), "path_bytes", "full_outer")
+    else:
+        status = F.when(F.col("known_status").isin(*ACCOUNTED), F.col("known_status")).alias("status")
+        both = plan.where("action != 'absent'").select("path_bytes", F.when(F.col("here"), 1).alias("seen"), status)
     rows = both.groupBy("seen", "status").agg(F.count("*").alias("n"), F.min("path_bytes").alias("first")).collect()
-    found = dict.fromkeys(ACCOUNTED, 0) | {row["status"]: row["n"] for row in rows if row["seen"] and row["status"]}
+    found = dict.fromkeys(ACCOUNTED, 0)
+    for row in rows:
+        if row["seen"] and row["status"]:
+            found[row["status"]] = row["n"]
     run.counts |= found
     seen, accounted = run.counts["seen"], sum(found.values())
     lost = [bytes(row["first"]) for row in rows if row["status"] is None]

@@ -14,6 +14,7 @@ from pyspark import SparkContext
 
 from classically_punk.errors import redacted
 from classically_punk.reporting.text import visible
+from classically_punk.spark.packing import Packing
 
 LEVELS = ("error", "gate", "warning")
 """How a line begins that is more than news."""
@@ -45,12 +46,12 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def watched(context: SparkContext, what: str, total: int) -> Iterator[None]:
-    """Shows `what` n of `total`, the rate and the time left, from the tasks that Spark has finished meanwhile."""
+def watched(context: SparkContext, what: str, how: Packing) -> Iterator[None]:
+    """Shows `what` n of all files, the rate and the time left, from the tasks that Spark has finished meanwhile."""
     group = f"progress-{time.monotonic_ns()}"
     context.setJobGroup(group, what)
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(context, group, what, total, over), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(context, group, what, how, over), daemon=True)
     start = time.monotonic()
     watcher.start()
     try:
@@ -61,14 +62,15 @@ def watched(context: SparkContext, what: str, total: int) -> Iterator[None]:
         context._jsc.clearJobGroup()
         context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
     took = time.monotonic() - start
-    say(f"{what}: {total} in {took:.1f} s ({total / max(took, 1e-9):.1f} per second)")
+    say(f"{what}: {how.files} in {took:.1f} s ({how.files / max(took, 1e-9):.1f} per second)")
 
 
-def _watch(context: SparkContext, group: str, what: str, total: int, over: threading.Event) -> None:
+def _watch(context: SparkContext, group: str, what: str, how: Packing, over: threading.Event) -> None:
+    total = how.files
     terminal = sys.stderr.isatty() and not _OF_RUN
     start = time.monotonic()
     while not over.wait(EVERY_S[terminal]):
-        share = _share_done(context, group)
+        share = how.share(_tasks_done(context, group))  # tasks are begun in the order of their numbers
         took = time.monotonic() - start
         if share <= 0:
             text = f"{what}: 0 of {total}, {took:.0f} s"
@@ -81,8 +83,8 @@ def _watch(context: SparkContext, group: str, what: str, total: int, over: threa
             say(text)
 
 
-def _share_done(context: SparkContext, group: str) -> float:
-    """Share of finished tasks in the widest stage of the group's jobs: the one that opens the files."""
+def _tasks_done(context: SparkContext, group: str) -> int:
+    """Finished tasks in the widest stage of the group's jobs: the one that opens the files."""
     tracker = context.statusTracker()
     widest, done = 0, 0
     for job in tracker.getJobIdsForGroup(group):
@@ -91,4 +93,4 @@ def _share_done(context: SparkContext, group: str) -> float:
             state = tracker.getStageInfo(stage)
             if state and state.numTasks > widest:
                 widest, done = state.numTasks, state.numCompletedTasks
-    return done / widest if widest else 0.0
+    return done

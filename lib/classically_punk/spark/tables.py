@@ -10,7 +10,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial, reduce
@@ -18,8 +18,10 @@ from operator import and_
 from pathlib import Path
 from urllib.parse import unquote
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
+from pyarrow import parquet
 from pyspark import inheritable_thread_target
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -41,6 +43,15 @@ PROPERTIES = {
     "delta.checkpointPolicy": "classic",
 }
 
+STAGED = {
+    # read once or twice and thrown away: what makes files smaller costs more than it saves
+    "compression": "lz4_raw",
+    "parquet.enable.dictionary": "false",
+}
+LOOKED_BACK = 10
+"""Commits among which the last change of a table is looked for."""
+UPKEEP = ("OPTIMIZE", "VACUUM")
+"""How operations begin that leave every row as it is."""
 VACUUM = {
     # the job has asked about short times already
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
@@ -119,9 +130,22 @@ class Warehouse:
     def staged(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
         place = str(self.root / STAGING / self.run_id / name)
-        rows.write.mode("overwrite").parquet(place)
+        rows.write.mode("overwrite").options(**STAGED).parquet(place)
         # a reader takes a place for a pattern: what is one sign of it in the warehouse's own path is escaped
         return self.spark.read.schema(rows.schema).parquet(GLOB.sub(r"\\\g<0>", place))
+
+    def staged_batches(self, name: str, batches: Iterable[pa.Table], schema: str) -> DataFrame:
+        """Rows that come in batches on the driver, put aside like those of `staged`: only one batch is in memory."""
+        place = str(self.put_batches(name, batches))
+        return self.spark.read.schema(schema).parquet(GLOB.sub(r"\\\g<0>", place))
+
+    def put_batches(self, name: str, batches: Iterable[pa.Table]) -> Path:
+        """Writes batches where `staged` puts rows aside -> the folder."""
+        place = self.root / STAGING / self.run_id / name
+        place.mkdir(parents=True, exist_ok=True)
+        for number, batch in enumerate(batches):
+            parquet.write_table(batch, place / f"part-{number:05d}.parquet")
+        return place
 
     def drop_staged(self) -> None:
         """Removes what `staged` put aside."""
@@ -136,6 +160,14 @@ class Warehouse:
             raise ConfigError("warehouse.root", f"table {name} has no history")
         return int(row["version"])
 
+    def last_change(self, name: str) -> list[object] | None:
+        """Version, run and time of the newest commit that changed rows; None where upkeep alone fills the last few."""
+        log = DeltaTable.forPath(self.spark, self.path(name)).history(LOOKED_BACK)
+        for row in log.select("version", "userMetadata", "timestamp", "operation").collect():
+            if not row["operation"].startswith(UPKEEP):
+                return [row["version"], row["userMetadata"], row["timestamp"].isoformat()]
+        return None
+
     def append(self, name: str, rows: DataFrame) -> None:
         """Adds rows in one commit; columns that the rows lack become null."""
         aligned = self._aligned(name, rows)
@@ -145,6 +177,13 @@ class Warehouse:
         """Makes `rows` the only rows of the table, in one commit; columns that they lack become null."""
         aligned = self._aligned(name, rows)
         self._retried(lambda: aligned.write.format("delta").mode("overwrite").save(self.path(name)))
+
+    def insert(self, name: str, rows: DataFrame, key: Sequence[str]) -> None:
+        """Adds those rows whose key the table lacks; keys are unique in `rows`. Only one writer may do so at a time."""
+        if self.read(name).join(rows.select(*key), list(key), "left_semi").isEmpty():
+            self.append(name, rows)  # half the price of a merge
+        else:
+            self.merge(name, rows, key, update=False)
 
     def merge(self, name: str, rows: DataFrame, key: Sequence[str], *, update: bool = True) -> None:
         """Inserts rows with a new key and, with `update`, replaces those whose key exists; keys are unique there."""
@@ -175,15 +214,24 @@ class Warehouse:
 
         self._retried(commit)
 
-    def write_changed(self, name: str, desired: DataFrame, key: Sequence[str]) -> None:
-        """Writes those rows of `desired` that the table lacks or holds with other values; none, no commit."""
+    def write_changed(self, name: str, desired: DataFrame, key: Sequence[str], *, few: bool = False) -> None:
+        """Writes those rows of `desired` that the table lacks or holds with other values, in one commit; none, none.
+
+        `few`: they are little beside the table, which is then read through them and not sorted.
+        """
         columns = schemas.tables()[name].names
-        was = self.read(name).select(*key, F.struct(*columns).alias("was"))
+        table = self.read(name)
+        if few:
+            table = table.join(F.broadcast(desired.select(*key)), list(key), "left_semi")
+        was = table.select(*key, F.struct(*columns).alias("was"))
         now = self._aligned(name, desired).select(*key, F.struct(*columns).alias("now"))
         differs = now.join(was, list(key), "left").where(~F.col("now").eqNullSafe(F.col("was")))
-        changed = differs.select("now.*").localCheckpoint()
-        if not changed.isEmpty():
-            self.merge(name, changed, key)
+        changed = differs.select("now.*", F.col("was").isNotNull().alias("known")).localCheckpoint()
+        known = {row["known"] for row in changed.select("known").distinct().collect()}
+        if known == {False}:
+            self.append(name, changed.drop("known"))
+        elif known:
+            self.merge(name, changed.drop("known"), key)
 
     def assign(self, name: str, rows: DataFrame, key: Sequence[str], columns: Sequence[str]) -> None:
         """Sets `columns` of existing rows from `rows` by key; keys that do not exist are passed over."""

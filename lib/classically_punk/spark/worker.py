@@ -6,18 +6,25 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from classically_punk.audio.decode import Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
+from classically_punk.audio.store import Samples
 from classically_punk.errors import ChangedDuringReadError, ClipError, unforeseen
 from classically_punk.features import warm
 from classically_punk.settings import Limits
 
 DETAIL = 500
 """Characters of a reject's detail that are kept."""
+HELD = 8 << 20
+"""Samples that a worker keeps at most until it knows which clips it has to show: 32 MiB."""
+Opened = TypeVar("Opened")
+Told = TypeVar("Told")
+File = tuple[bytes, int, int, str | None]
+"""Path, size in bytes, time of change in nanoseconds, genre: as the walk saw it."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,24 @@ class Worker:
     task: Task
     decoder: IsolatedDecoder
     smallest: dict[str, str] = field(default_factory=dict)
+    to_show: dict[str, tuple[str, Samples]] = field(default_factory=dict)
+
+    def describe_files(self, files: Sequence[File]) -> list[dict[str, Any]]:
+        """Files as the walk saw them -> one row of `DESCRIBED` each, in their order."""
+        rows = []
+        for path, size_bytes, modified_ns, genre in files:
+            rows.append(
+                self._guarded(
+                    lambda: self.decoder.decode_file(path, size_bytes, modified_ns),  # noqa: B023  called at once
+                    lambda clip: self._described(clip, genre),  # noqa: B023
+                )
+            )
+        self._show(rows)
+        return rows
 
     def describe_file(self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None) -> dict[str, Any]:
         """One file as the walk saw it -> one row of `DESCRIBED`."""
-        return self._guarded(
-            lambda: self.decoder.decode_file(path, size_bytes, modified_ns), lambda clip: self._described(clip, genre)
-        )
+        return self.describe_files([(path, size_bytes, modified_ns, genre)])[0]
 
     def describe_copies(
         self, path: bytes, size_bytes: int, modified_ns: int, clip_id: str, alterations: Sequence[str], feature_set: str
@@ -62,7 +81,7 @@ class Worker:
         """One file by name alone -> one row of `DESCRIBED`."""
         return self._guarded(lambda: self.decoder.decode_file(path), lambda clip: self._described(clip, None))
 
-    def _guarded(self, opened: Callable[[], Decoded], described: Callable[[Decoded], dict[str, Any]]) -> dict[str, Any]:
+    def _guarded(self, opened: Callable[[], Opened], described: Callable[[Opened], Told]) -> Told | dict[str, Any]:
         stage = "decode"
         try:
             clip = opened()
@@ -121,15 +140,29 @@ class Worker:
         }
 
     def _exhibit(self, clip: Decoded, genre: str | None) -> bytes | None:
-        """Small arrays of the clip if it may be its genre's smallest clip_id: the smallest of all always comes out."""
+        """Small arrays of the clip if it may be its genre's smallest clip_id: the smallest of all always comes out.
+
+        Nothing yet where its samples can be held until more of the genre have been seen: `_show` adds it then.
+        """
         if genre is None or not self.task.exhibits or self.smallest.get(genre, clip.clip_id) < clip.clip_id:
             return None
-        from classically_punk.features.exhibit import exhibit_of
-
         self.smallest[genre] = clip.clip_id
-        packed = io.BytesIO()
-        np.savez_compressed(packed, allow_pickle=False, **exhibit_of(clip.samples))
-        return packed.getvalue()
+        self.to_show.pop(genre, None)
+        held = sum(samples.size for _, samples in self.to_show.values())
+        if not isinstance(clip.samples, np.ndarray) or held + clip.samples.size > HELD:
+            return _packed_exhibit(clip.samples)
+        self.to_show[genre] = (clip.clip_id, clip.samples)
+        return None
+
+    def _show(self, rows: list[dict[str, Any]]) -> None:
+        """Adds the exhibits of those among freshly described rows that are still their genre's smallest clip_id."""
+        samples_of = dict(self.to_show.values())
+        self.to_show.clear()
+        for at, row in enumerate(rows):
+            samples = samples_of.pop(row.get("clip_id", ""), None)
+            if samples is not None:
+                shown = self._guarded(lambda: samples, _packed_exhibit)  # noqa: B023  called at once
+                rows[at] = shown if isinstance(shown, dict) else row | {"exhibit": shown}
 
 
 @lru_cache(maxsize=4)
@@ -143,6 +176,14 @@ def worker_of_this_process(task: Task) -> Worker:
 @lru_cache(maxsize=4)
 def _decoder(limits: Limits, whole_clip_s: float) -> IsolatedDecoder:
     return IsolatedDecoder(limits, whole_clip_s)
+
+
+def _packed_exhibit(samples: Samples) -> bytes:
+    from classically_punk.features.exhibit import exhibit_of
+
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **exhibit_of(samples))
+    return packed.getvalue()
 
 
 def _reject(error: ClipError, stage: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -114,3 +116,40 @@ def test_what_straddles_folds_is_counted_in_clips() -> None:
     clean, broken = straddling_metrics({"clips": list("abcdef"), "near_duplicates": list("xxxyyz")}, fold)
     assert (clean.metric, clean.value, clean.n) == ("straddling_clips", 0.0, 5)
     assert (broken.metric, broken.value, broken.n) == ("straddling_near_duplicates", 3.0, 5)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), unique=True, max_size=120),
+    st.sets(st.integers(0, 40), max_size=8),
+    st.sets(st.integers(0, 40), max_size=8),
+)
+def test_relinked_pairs_are_those_that_other_numbers_of_buckets_link(
+    rows: list[tuple[int, int]], gone: set[int], new: set[int]
+) -> None:
+    words = np.asarray([word for word, _ in rows], dtype=np.int32)
+    clips = np.asarray([clip for _, clip in rows], dtype=np.int64)
+    was, now = (~np.isin(clips, list(out)) for out in (new, gone))
+
+    def linked(there: np.ndarray) -> Counter[tuple[int, int]]:
+        """Straight from the words of the page: in a bucket, each with its next `REACH`."""
+        found: Counter[tuple[int, int]] = Counter()
+        for word in range(4):
+            bucket = sorted(clips[there & (words == word)].tolist())
+            for at, clip in enumerate(bucket):
+                found.update((clip, other) for other in bucket[at + 1 : at + 1 + nd.REACH])
+        return found
+
+    before, after = linked(was), linked(now)
+    expected = {pair: (before[pair], after[pair]) for pair in {*before, *after} if before[pair] != after[pair]}
+    moved = nd.relinked(words, clips, was, now)
+    columns = (column.tolist() for column in (moved.a, moved.b, moved.before, moved.now))
+    assert {(a, b): (n, m) for a, b, n, m in zip(*columns, strict=True)} == expected
+
+
+def test_distinct_pairs_stand_once_and_every_pair_is_found_there() -> None:
+    a, b = np.asarray([3, 1, 3, 1, 3]), np.asarray([4, 2, 4, 5, 4])
+    one, other, at = nd.distinct_pairs(a, b)
+    assert list(zip(one.tolist(), other.tolist(), strict=True)) == [(1, 2), (1, 5), (3, 4)]
+    assert at.tolist() == [2, 0, 2, 1, 2]
+    assert nd.distinct_pairs(a[:0], b[:0])[0].size == 0
