@@ -12,7 +12,7 @@ from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, St
 
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
-from classically_punk.spark.worker import Task, worker_of_this_process
+from classically_punk.spark.worker import Lacking, Task, worker_of_this_process
 
 DESCRIBED = StructType(
     [
@@ -49,21 +49,33 @@ def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
 def describe_files(files: DataFrame, count: int, settings: Settings, run_id: str) -> DataFrame:
     """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
 
-    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files.
+    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files. With the columns
+    `lacking` (entries between commas; null for all) and `known_s` too, what a clip has already is not measured again.
     """
     task = task_of(settings, run_id)
 
     @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
-    def describe(paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series) -> pd.DataFrame:
+    def describe(
+        paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series, lacking: pd.Series, known: pd.Series
+    ) -> pd.DataFrame:
         worker = worker_of_this_process(task)
         rows = [
-            worker.describe_file(bytes(path), int(size), int(modified), genre)
-            for path, size, modified, genre in zip(paths, sizes, times, genres, strict=True)
+            worker.describe_file(bytes(path), int(size), int(modified), genre, _lacking(entries, known_s))
+            for path, size, modified, genre, entries, known_s in zip(
+                paths, sizes, times, genres, lacking, known, strict=True
+            )
         ]
         return as_columns(rows, DESCRIBED.names)
 
     placed = files.repartitionById(task_count(count, settings.run.files_per_task), F.col("task").cast("int"))
-    return placed.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre"))
+    if "lacking" not in files.columns:
+        placed = placed.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
+    columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
+    return placed.withColumn("described", describe(*columns)).drop("lacking", "known_s")
+
+
+def _lacking(entries: str | None, known_s: float) -> Lacking | None:
+    return None if entries is None else Lacking(frozenset(entries.split(",")), known_s)
 
 
 def as_columns(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from classically_punk.audio.decode import Decoded
+from classically_punk.audio.decode import SAMPLE_RATE_HZ, Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ChangedDuringReadError, ClipError, unforeseen
 from classically_punk.features import warm
@@ -31,6 +31,14 @@ class Task:
     exhibits: bool = True
 
 
+@dataclass(frozen=True)
+class Lacking:
+    """What the rows of a clip lack that was described before: names of entries, and how long it was then [s]."""
+
+    entries: frozenset[str]
+    duration_s: float
+
+
 @dataclass
 class Worker:
     """The part of a Python worker process that lives on from task to task."""
@@ -39,10 +47,13 @@ class Worker:
     decoder: IsolatedDecoder
     smallest: dict[str, str] = field(default_factory=dict)
 
-    def describe_file(self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None) -> dict[str, Any]:
-        """One file as the walk saw it -> one row of `DESCRIBED`."""
+    def describe_file(
+        self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None, lacking: Lacking | None = None
+    ) -> dict[str, Any]:
+        """One file as the walk saw it -> one row of `DESCRIBED`; of a clip that is `lacking` something, that alone."""
         return self._guarded(
-            lambda: self.decoder.decode_file(path, size_bytes, modified_ns), lambda clip: self._described(clip, genre)
+            lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
+            lambda clip: self._described(clip, genre, lacking),
         )
 
     def describe_copies(
@@ -73,11 +84,13 @@ class Worker:
         except Exception as error:  # noqa: BLE001  the one place where an error nobody foresaw becomes a row
             return _reject(unforeseen(error), stage)
 
-    def _described(self, clip: Decoded, genre: str | None) -> dict[str, Any]:
+    def _described(self, clip: Decoded, genre: str | None, lacking: Lacking | None = None) -> dict[str, Any]:
         from classically_punk.features import fingerprint
         from classically_punk.features.describe import describe_and_fingerprint
 
-        rows, words = describe_and_fingerprint(clip.samples, self.task.segment_s)
+        same = lacking is not None and lacking.duration_s == clip.samples.size / SAMPLE_RATE_HZ
+        only = lacking.entries if lacking is not None and same else None
+        rows, words = describe_and_fingerprint(clip.samples, self.task.segment_s, only=only)
         return {
             "clip_id": clip.clip_id,
             "audio_sha256": clip.audio_sha256,
