@@ -15,7 +15,6 @@ from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import health, schemas
 from classically_punk.spark.fill_in import extract_features
-from classically_punk.spark.ingest import ingest_clips
 from classically_punk.spark.tables import Warehouse
 
 LACKING = ("tempo_bpm", "timbre_flux_mean")
@@ -51,7 +50,7 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_what_it_has(
     older: Bench, described: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, truth = rows(older), rows(described)
-    (problem,) = health.problems(older.warehouse)
+    (problem,) = health._columns(older.warehouse)
     assert problem.startswith("table features lacks the columns tempo_bpm, timbre_flux_mean")
     older.warehouse.open()  # to read
     assert "the next run that writes adds them" in capsys.readouterr().err
@@ -69,24 +68,14 @@ def test_an_older_table_gets_what_it_lacks_and_keeps_what_it_has(
     fields = {field.name: field for field in table(older).schema().fields}
     assert fields["tempo_bpm"].metadata["comment"].endswith("[BPM]")
     assert fields["tempo_bpm"].nullable
-    assert health.problems(older.warehouse) == []
+    assert list(health._columns(older.warehouse)) == []
 
     version = table(older).version()
     assert older.run(extract_features).counts == {}
-    assert older.run(ingest_clips).counts["to_open"] == 0
     assert table(older).version() == version
 
 
-def test_rows_that_lack_nothing_are_marked_without_their_audio_and_other_pieces_are_measured(older: Bench) -> None:
-    older.run(extract_features)
-    warehouse = older.warehouse
-    place = f"delta.`{warehouse.path('features')}`"
-    older.spark.sql(f"UPDATE {place} SET feature_set = '{OLD}'")
-    run = older.run(extract_features)
-    assert run.counts == {"marked_current": 15}
-    assert "extract" not in run.seconds
-    assert OLD not in set(rows(older)["feature_set"])
-
+def test_other_pieces_are_measured_and_rows_that_lack_nothing_are_marked_without_their_audio(older: Bench) -> None:
     seconds: dict[str, object] = {"segment_s": 1.0}
     assert older.run(extract_features, features=seconds).counts["extracted"] == 15
     cut = rows(older)
@@ -94,11 +83,18 @@ def test_rows_that_lack_nothing_are_marked_without_their_audio_and_other_pieces_
     assert set(cut[cut["segment"] == -1]["loudness_rms_mean"]) == {-1.5}
     assert (cut[cut["segment"] >= 0]["loudness_rms_mean"] >= 0).all()
     # several segments, and an entry that all of them lack
+    place = f"delta.`{older.warehouse.path('features')}`"
     older.spark.sql(f"UPDATE {place} SET feature_set = '{OLD}', tempo_bpm = NULL, loudness_rms_mean = -2.5")
     assert older.run(extract_features, features=seconds).counts["extracted"] == 15
     again = rows(older)
     assert set(again["loudness_rms_mean"]) == {-2.5}
     assert again["tempo_bpm"].to_numpy().tobytes() == cut["tempo_bpm"].to_numpy().tobytes()
+    # nothing that any of them lacks
+    older.spark.sql(f"UPDATE {place} SET feature_set = '{OLD}'")
+    run = older.run(extract_features, features=seconds)
+    assert run.counts == {"marked_current": 15}
+    assert "extract" not in run.seconds
+    assert OLD not in set(rows(older)["feature_set"])
 
 
 def test_a_column_of_another_type_is_refused_by_name(described: Bench, tmp_path: Path) -> None:

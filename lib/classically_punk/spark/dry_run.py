@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from classically_punk.audio import remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import ingest
@@ -81,7 +82,7 @@ def tell(job: str, settings: Settings, session: Callable[[str], SparkSession]) -
 
 def first_plan(settings: Settings) -> Plan:
     """The plan of a warehouse that is not there yet: everything is new, and Spark need not be asked."""
-    found = ingest.seen_files(os.fsencode(settings.folder("corpus.root")), settings)
+    found = ingest.seen_files(remote.root_of(settings), settings)
     refused = found["reason"].notna()
     actions = Counter({"open": int((~refused).sum()), "settle": int(refused.sum())})
     size = int(found.loc[~refused, "size_bytes"].sum())
@@ -90,7 +91,7 @@ def first_plan(settings: Settings) -> Plan:
 
 def planned(warehouse: Warehouse, settings: Settings, job: str) -> Plan:
     """The plan for a warehouse with tables; reads them and writes nothing."""
-    root = os.fsencode(settings.folder("corpus.root"))
+    root = remote.root_of(settings)
     rows = ingest.plan_of(warehouse, ingest.seen_files(root, settings), root, settings)
     counted = rows.groupBy("action").agg(F.count("*").alias("n"), F.sum("size_bytes").alias("size")).collect()
     actions = {row["action"]: int(row["n"]) for row in counted}

@@ -43,7 +43,7 @@ DESCRIBED = StructType(
 def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     """The part of the configuration that a worker needs."""
     how = settings.features
-    return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits)
+    return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits, settings.storage)
 
 
 def describe_files(files: DataFrame, count: int, settings: Settings, run_id: str) -> DataFrame:

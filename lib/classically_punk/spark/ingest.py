@@ -7,7 +7,6 @@ everything the tables say about labels and duplicates is then derived anew, and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-from classically_punk.audio import decode, inventory, labels
+from classically_punk.audio import decode, inventory, labels, remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, near_duplicates, schemas
@@ -42,7 +41,7 @@ LABELS = ("genre", "group_id", "split")
 
 def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Reads what is new below `corpus.root` into the tables. Raises ConfigError for a corpus without files."""
-    root = os.fsencode(settings.folder("corpus.root"))
+    root = remote.root_of(settings)
     with run.stage("inventory"):
         found = seen_files(root, settings)
         if found.empty:
@@ -63,7 +62,7 @@ def seen_files(root: bytes, settings: Settings) -> pd.DataFrame:
     """The walk below `root` with its labels: one row a file, columns as in SEEN. Raises ConfigError."""
     label = _labeller(root, settings)
     rows = []
-    for found in inventory.walk(root):
+    for found in remote.walk(root, settings.storage):
         genre, group_id, split = label(found.path)
         # Delta keeps microseconds: what is compared with the table is cut to them
         when = pd.Timestamp(found.modified_ns // 1000 * 1000, unit="ns", tz="UTC")
@@ -150,6 +149,7 @@ def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) 
             F.count("*").alias("opened"),
             F.count_if(F.col("described.reason").isNull()).alias("described"),
             F.count_if(F.col("described.reason") == "INTERNAL_ERROR").alias("internal"),
+            F.count_if(F.col("described.reason") == "UNREADABLE").alias("unreadable"),
         ).first()
         run.counts |= counted.asDict() if counted else {}
     with run.stage("derive"):
@@ -166,6 +166,8 @@ def _apply(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Run) 
             lambda: _write_rejects(warehouse, plan, described, files, run),
         )
         warehouse.write_changed("files", files, ("path_bytes",))  # last: now the files count as read
+    if run.counts["unreadable"]:
+        say(f"{run.counts['unreadable']} files could not be read: the next run tries them again")
     if run.counts["internal"]:
         run.gate(f"{run.counts['internal']} files met an error nobody foresaw (INTERNAL_ERROR in rejects)")
 

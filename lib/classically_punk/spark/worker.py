@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from classically_punk.audio import remote
 from classically_punk.audio.decode import SAMPLE_RATE_HZ, Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.errors import ChangedDuringReadError, ClipError, unforeseen
 from classically_punk.features import warm
-from classically_punk.settings import Limits
+from classically_punk.settings import Limits, Storage
 
 DETAIL = 500
 """Characters of a reject's detail that are kept."""
@@ -29,6 +30,7 @@ class Task:
     whole_clip_s: float
     run_id: str
     exhibits: bool = True
+    storage: Storage = field(default_factory=Storage)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Worker:
     ) -> dict[str, Any]:
         """One file as the walk saw it -> one row of `DESCRIBED`; of a clip that is `lacking` something, that alone."""
         return self._guarded(
-            lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
+            lambda: self._opened(path, size_bytes, modified_ns),
             lambda clip: self._described(clip, genre, lacking),
         )
 
@@ -61,7 +63,7 @@ class Worker:
     ) -> dict[str, Any]:
         """One file as it was ingested, and what is to become of it -> one row of `COPIES`."""
         return self._guarded(
-            lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
+            lambda: self._opened(path, size_bytes, modified_ns),
             lambda clip: self._altered(clip, clip_id, alterations, feature_set),
         )
 
@@ -71,7 +73,16 @@ class Worker:
 
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: self.decoder.decode_file(path), lambda clip: self._described(clip, None))
+        return self._guarded(lambda: self._opened(path), lambda clip: self._described(clip, None))
+
+    def _opened(self, path: bytes, size_bytes: int | None = None, modified_ns: int | None = None) -> Decoded:
+        """The clip in a file, local or not, which is as the walk saw it where that is given. Raises ClipError."""
+        if not remote.is_remote(path):
+            return self.decoder.decode_file(path, size_bytes, modified_ns)
+        how, most = self.task.storage, self.task.limits.max_bytes
+        return self.decoder.decode_written(
+            lambda file: remote.copy(path, file, how, most, size_bytes, modified_ns), size_bytes or 0
+        )
 
     def _guarded(self, opened: Callable[[], Decoded], described: Callable[[Decoded], dict[str, Any]]) -> dict[str, Any]:
         stage = "decode"
