@@ -120,15 +120,22 @@ def settings_page() -> str:
         for key, inner in kind.model_fields.items():
             bounds = " ".join(f"{sign}&nbsp;{getattr(limit, attribute)}" for limit in inner.metadata
                               for of, (attribute, sign) in SIGNS.items() if isinstance(limit, of))  # fmt: skip
+            default = json.dumps(inner.default, default=str)
             lines.append(f"| `{section}.{key}` | {_cell(_kind(inner.annotation))} {bounds} "
-                         f"| `{json.dumps(inner.default)}` | {_cell(inner.description or '')} |")  # fmt: skip
+                         f"| `{default}` | {_cell(inner.description or '')} |")  # fmt: skip
     return _page(lines)
 
 
 def _kind(annotation: Any) -> str:
     text = getattr(annotation, "__name__", "") if isinstance(annotation, type) else str(annotation)
     text = text if isinstance(annotation, type) and "[" not in str(annotation) else str(annotation)
-    text = {"str": "text", "float": "number", "int": "whole number", "bool": "true or false"}.get(text, text)
+    text = {
+        "str": "text",
+        "float": "number",
+        "int": "whole number",
+        "bool": "true or false",
+        "SecretStr": "text, never told",
+    }.get(text, text)
     if "Literal" in text:
         choices = re.findall(r"'([^']*)'", text)
         shown = ", ".join(f"`{choice}`" for choice in choices)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from classically_punk.errors import ConfigError, redacted
@@ -44,10 +45,38 @@ class Section(BaseModel):
 class Corpus(Section):
     """Where the audio lies and where its labels come from."""
 
-    root: str = Field("", description="folder of audio files, genre/track.ext")
+    root: str = Field("", description="folder of audio files, genre/track.ext; or its URI: s3://, gs://, abfs://")
     manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
     labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
     feedback: bool = Field(False, description="train also on clips that people sent to punk serve and labelled")
+
+
+NO_SECRET = SecretStr("")
+
+
+class Storage(Section):
+    """How a corpus on an object store is reached (`corpus.root` is a URI); a local folder needs nothing of it.
+
+    Where no key is given, the provider's own chain is asked: a role of the machine, its profile, its environment.
+    """
+
+    s3_endpoint: str = Field("", description="S3: URL of another server than Amazon's, http://HOST:PORT")
+    s3_region: str = Field("", description="S3: region of the bucket; empty = it is asked for")
+    s3_anonymous: bool = Field(False, description="S3: ask without credentials, for public buckets")
+    s3_access_key: SecretStr = Field(NO_SECRET, description="S3: access key")
+    s3_secret_key: SecretStr = Field(
+        NO_SECRET, description="S3: secret key, only in the file: a command line is public"
+    )
+    s3_session_token: SecretStr = Field(NO_SECRET, description="S3: session token of temporary keys")
+    gs_endpoint: str = Field("", description="Google: URL of another server than Google's")
+    gs_anonymous: bool = Field(False, description="Google: ask without credentials, for public buckets")
+    azure_account: str = Field("", description="Azure: account; empty = as in abfs://CONTAINER@ACCOUNT.dfs.…")
+    azure_key: SecretStr = Field(NO_SECRET, description="Azure: key of the account")
+    azure_sas_token: SecretStr = Field(NO_SECRET, description="Azure: shared access signature")
+    connect_timeout_s: float = Field(10.0, gt=0, le=600, description="longest that a connection may take [s]")
+    request_timeout_s: float = Field(30.0, gt=0, le=3600, description="longest silence of a server that was asked [s]")
+    attempts: int = Field(3, ge=1, le=20, description="how often a request is made that a server may yet answer")
+    read_timeout_s: float = Field(300.0, ge=1, description="longest that reading one file may take [s]")
 
 
 class Warehouse(Section):
@@ -222,6 +251,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     corpus: Corpus = Corpus()
+    storage: Storage = Storage()
     warehouse: Warehouse = Warehouse()
     reports: Reports = Reports()
     features: Features = Features()
@@ -288,8 +318,14 @@ class Settings(BaseSettings):
         if text.startswith("file://"):
             text = text.removeprefix("file://")
         elif "://" in text:
-            raise ConfigError(key, f"{text!r} is not a local folder: only local file systems are supported so far")
+            raise ConfigError(key, f"{text!r} is not a local folder; only corpus.root may lie elsewhere")
         return Path(text).expanduser().absolute()
+
+    def location(self, key: str) -> bytes:
+        """`section.key` as the bytes of an absolute local path, or of a URI as it is written. Raises ConfigError."""
+        text = self.need(key)
+        is_uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) and not text.startswith("file://")
+        return os.fsencode(text) if is_uri else os.fsencode(self.folder(key))
 
     def writable_folder(self, key: str) -> Path:
         """`folder(key)`, made if it is missing and proven writable. Raises ConfigError."""
@@ -310,7 +346,7 @@ def help_text(program: str) -> str:
     for section, field in Settings.model_fields.items():
         keys: Mapping[str, Any] = field.default.__class__.model_fields
         for key, inner in keys.items():
-            default = json.dumps(inner.default)
+            default = json.dumps(inner.default, default=str)
             option = f"--{section}.{key}={default}"
             lines.append(f"  {option:<46} {inner.description}")
     return "\n".join(lines)
@@ -371,7 +407,14 @@ def _explained(error: ValidationError, file: str | None, overrides: Mapping[str,
     messages = {e["msg"] for e in error.errors() if [str(p) for p in e["loc"][:2]] == place}
     expected = " or ".join(sorted(m[:1].lower() + m[1:] for m in messages))
     expected = expected.replace("a valid tuple", "a JSON array")
-    return ConfigError(f"{where}: {name}", f"{expected}; found {first['input']!r}")
+    found = "something else" if _is_secret(section, key) else repr(first["input"])
+    return ConfigError(f"{where}: {name}", f"{expected}; found {found}")
+
+
+def _is_secret(section: str, key: str) -> bool:
+    field = Settings.model_fields.get(section)
+    known = field.default.__class__.model_fields.get(key) if field is not None else None
+    return known is not None and known.annotation is SecretStr
 
 
 def _known_keys(section: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from classically_punk.errors import ConfigError
-from classically_punk.settings import Settings
+from classically_punk.settings import Settings, help_text
 
 
 @pytest.fixture
@@ -72,3 +72,21 @@ def test_the_digest_tells_configurations_apart(toml: str) -> None:
     one, same = (Settings.from_command_line(["--config", toml]) for _ in range(2))
     assert one.digest == same.digest
     assert one.digest != Settings.from_command_line(["--config", toml, "--evaluation.seed=1"]).digest
+
+
+def test_a_secret_is_told_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text('[storage]\ns3_access_key = "AKIA"\ns3_secret_key = "hush"\n')
+    settings = Settings.from_command_line(["--config", str(tmp_path / "my.toml")])
+    assert settings.storage.s3_secret_key.get_secret_value() == "hush"
+    for said in (repr(settings), str(settings.storage), settings.model_dump_json(), help_text("x")):
+        assert "hush" not in said
+    with pytest.raises(ConfigError, match=r"storage\.s3_secret_key: .*; found something else") as refused:
+        Settings.from_command_line(['--storage.s3_secret_key=["hush"]'])
+    assert "hush" not in str(refused.value)
+
+
+def test_another_secret_is_the_same_configuration(tmp_path: Path) -> None:
+    digests = set()
+    for secret in ("one", "other"):
+        digests.add(Settings.load(None, {"storage": {"s3_secret_key": secret}}).digest)
+    assert len(digests) == 1

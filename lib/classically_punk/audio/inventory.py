@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from classically_punk.errors import ConfigError, NotRegularError, UnreadableError
 
+REMOTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
+"""How a path begins that is no local one: scheme and authority of a URI."""
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 Identity = tuple[int, int]
@@ -52,7 +54,10 @@ def path_bytes(text: str) -> bytes:
 
 
 def absolute(path: bytes) -> bytes:
-    """An absolute path without `.`, `..` or a slash at the end; links stay as they are named."""
+    """An absolute path, or a URI, without `.`, `..` or a slash at the end; links stay as they are named."""
+    if match := REMOTE.match(path):
+        inside = os.path.normpath(b"/" + path[match.end() :].lstrip(b"/"))
+        return match[0] + inside.rstrip(b"/")
     return os.path.abspath(path)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import FileIO
 from types import TracebackType
@@ -57,6 +57,19 @@ REJECTS: Final[dict[str, type[ClipError]]] = {
 }
 
 
+class Whole:
+    """A file into which a block is written as a whole: the system itself may take a part of it."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+
+    def write(self, block: bytes) -> None:
+        """All of the block. Raises OSError; ValueError where the file has been closed."""
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
 class _DecoderKilledError(DecoderCrashError):
     """SIGKILL, which no decoder sends itself: the file may well be innocent."""
 
@@ -87,10 +100,12 @@ class IsolatedDecoder:
 
     def decode_content(self, content: bytes) -> Decoded:
         """The clip in the bytes of a file. Raises ClipError, as `decode_file`."""
-        with tempfile.TemporaryFile(buffering=0) if len(content) > IN_MEMORY_BYTES else _shared_memory() as file:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[file.write(rest) :]
+        return self.decode_written(lambda file: file.write(content), len(content))
+
+    def decode_written(self, write: Callable[[Whole], object], size: int) -> Decoded:
+        """The clip in some `size` bytes that `write` puts into a file. Raises as `write` and `decode_file` do."""
+        with tempfile.TemporaryFile(buffering=0) if size > IN_MEMORY_BYTES else _shared_memory() as file:
+            write(Whole(file))
             return self._ask({}, file.fileno())
 
     @property

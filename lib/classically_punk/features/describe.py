@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,12 @@ def describe_segments(
 
 
 def describe_and_fingerprint(
-    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk"
+    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk", only: Collection[str] | None = None
 ) -> tuple[list[SegmentRow], Words]:
-    """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do."""
+    """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do.
+
+    With `only`, the names of some entries, nothing else is measured: all other values are NaN.
+    """
     clip = samples if isinstance(samples, SampleSource) else checked(samples)
     size = round(segment_s * SAMPLE_RATE_HZ)
     # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
@@ -62,9 +65,9 @@ def describe_and_fingerprint(
         raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
     if isinstance(clip, np.ndarray):
         analysis = _analysis(clip, feature_set)
-        whole, words = _values(analysis, feature_set), words_of(analysis.first_pass.bands)
+        whole, words = _values(analysis, feature_set, only=only), words_of(analysis.first_pass.bands)
     else:
-        whole = streaming.whole_clip(clip, feature_set)
+        whole = streaming.whole_clip(clip, feature_set, only=only)
         words = fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
     for number, (start, stop) in enumerate(pieces(clip.size, size)):
@@ -72,7 +75,7 @@ def describe_and_fingerprint(
             values = whole
         else:
             piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
-            values = _values(_analysis(piece, feature_set), feature_set, known=whole)
+            values = _values(_analysis(piece, feature_set), feature_set, known=whole, only=only)
         rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, (stop - start) / SAMPLE_RATE_HZ, values))
     return rows, words
 
@@ -114,12 +117,18 @@ def _analysis(samples: Samples, feature_set: str) -> Analysis:
     return long_enough(samples, catalogue.min_samples(feature_set))
 
 
-def _values(analysis: Analysis, feature_set: str, known: Vector | None = None) -> Vector:
-    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given."""
-    values = np.empty(len(catalogue.columns(feature_set)))
+def _values(
+    analysis: Analysis, feature_set: str, known: Vector | None = None, only: Collection[str] | None = None
+) -> Vector:
+    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given.
+
+    NaN where an entry is not among `only`.
+    """
+    values = np.full(len(catalogue.columns(feature_set)), np.nan)
     at = 0
     for feature in catalogue.entries(feature_set):
         here = slice(at, at + len(feature.scalars))
         at = here.stop
-        values[here] = known[here] if known is not None and feature.scope == "clip" else feature.kernel(analysis)
+        if only is None or feature.name in only:
+            values[here] = known[here] if known is not None and feature.scope == "clip" else feature.kernel(analysis)
     return values

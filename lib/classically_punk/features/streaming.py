@@ -8,7 +8,7 @@ summing differs. What grows with the clip is the onset curve and the energies of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -26,18 +26,24 @@ FRAMES: Final = 2048
 """Frames of a stretch at most (48 s)."""
 
 
-def whole_clip(source: SampleSource, feature_set: str, frames: int = FRAMES) -> Vector:
+def whole_clip(
+    source: SampleSource, feature_set: str, frames: int = FRAMES, only: Collection[str] | None = None
+) -> Vector:
     """Values of the whole source in stretches of at most `frames` (2 or more): (m,), in order of `catalogue.columns`.
 
-    Raises ClipTooShortError as `describe.describe_clip`, NonFiniteError, OutOfRangeError.
+    With `only`, the names of some entries, all other values are NaN. Raises ClipTooShortError as
+    `describe.describe_clip`, NonFiniteError, OutOfRangeError.
     """
     if source.size < catalogue.min_samples(feature_set):
         raise ClipTooShortError(needed=catalogue.min_samples(feature_set), got=source.size)
-    running = [feature.running() for feature in catalogue.entries(feature_set)]
-    for stretch in stretches(source, survey(source, frames), frames):
-        for each in running:
+    entries = catalogue.entries(feature_set)
+    running = {feature.name: feature.running() for feature in entries if only is None or feature.name in only}
+    for stretch in stretches(source, survey(source, frames), frames) if running else ():
+        for each in running.values():
             each.take(stretch)
-    return np.concatenate([each.value() for each in running])
+    unknown = {feature.name: np.full(len(feature.scalars), np.nan) for feature in entries}
+    told = unknown | {name: each.value() for name, each in running.items()}
+    return np.concatenate([told[feature.name] for feature in entries])
 
 
 def survey(source: SampleSource, frames: int = FRAMES) -> Known:

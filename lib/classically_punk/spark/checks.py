@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from classically_punk.audio import inventory, labels
+from classically_punk.audio import inventory, labels, remote
 from classically_punk.errors import ConfigError
 from classically_punk.modelling import published
 from classically_punk.modelling.protocols import LISTED
@@ -29,10 +29,13 @@ def corpus(settings: Settings) -> None:
 
     A folder that is watched may be empty to begin with.
     """
-    root = os.fsencode(settings.folder("corpus.root"))
-    _apart(root, settings)
-    if next(inventory.walk(root), None) is None and not settings.run.watch:
-        raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
+    root = remote.root_of(settings)
+    if remote.is_remote(root):
+        remote.check(root, settings.storage)  # not the whole listing: the run makes that
+    else:
+        _apart(root, settings)
+        if next(inventory.walk(root), None) is None and not settings.run.watch:
+            raise ConfigError("corpus.root", f"no files below {inventory.path_text(root)}")
     if settings.corpus.labels == "manifest":
         labels.read_manifest(Path(settings.need("corpus.manifest")), root)
 

@@ -12,6 +12,7 @@ from pyarrow import compute as pc
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from classically_punk.audio import remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import classify, in_force, ingest
@@ -94,7 +95,7 @@ def first_plan(settings: Settings) -> Plan:
     """The plan of a warehouse that is not there yet: everything is new, and Spark need not be asked."""
     actions: Counter[str] = Counter()
     size = 0
-    for some in ingest.seen_files(os.fsencode(settings.folder("corpus.root")), settings):
+    for some in ingest.seen_files(remote.root_of(settings), settings):
         opened = some.filter(pc.is_null(some["reason"]))
         actions += Counter(open=len(opened), settle=len(some) - len(opened))
         size += pc.sum(opened["size_bytes"]).as_py() or 0
@@ -105,7 +106,7 @@ def planned(warehouse: Warehouse, settings: Settings, job: str) -> Plan:
     """The plan for a warehouse with tables; reads them and writes nothing."""
     counted = []
     if settings.corpus.root:  # classify_clips answers for what the tables hold, too
-        root = os.fsencode(settings.folder("corpus.root"))
+        root = remote.root_of(settings)
         some = [batch.to_pandas() for batch in ingest.seen_files(root, settings)]
         columns = [column.split()[0] for column in ingest.SEEN.split(", ")]
         seen = warehouse.spark.createDataFrame(pd.concat(some) if some else pd.DataFrame(columns=columns), ingest.SEEN)

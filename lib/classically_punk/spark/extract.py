@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, St
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
 from classically_punk.spark.packing import Packing, placed
-from classically_punk.spark.worker import Task, worker_of_this_process
+from classically_punk.spark.worker import Lacking, Task, worker_of_this_process
 
 DESCRIBED = StructType(
     [
@@ -44,27 +44,39 @@ DESCRIBED = StructType(
 def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     """The part of the configuration that a worker needs."""
     how = settings.features
-    return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits)
+    return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits, settings.storage)
 
 
 def describe_files(files: DataFrame, settings: Settings, run_id: str) -> tuple[DataFrame, Packing]:
     """(path_bytes, size_bytes, modified_ns, genre, …) -> the same rows with `described`, each exactly once.
 
-    Told beside: how the files were dealt out to Spark's tasks.
+    Told beside: how the files were dealt out to Spark's tasks. With the columns `lacking` (entries between commas; null
+    for all) and `known_s` too, what a clip has already is not measured again.
     """
     task = task_of(settings, run_id)
 
     @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
-    def describe(paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series) -> pd.DataFrame:
+    def describe(
+        paths: pd.Series, sizes: pd.Series, times: pd.Series, genres: pd.Series, lacking: pd.Series, known: pd.Series
+    ) -> pd.DataFrame:
         worker = worker_of_this_process(task)
         files = [
-            (bytes(path), int(size), int(modified), genre)
-            for path, size, modified, genre in zip(paths, sizes, times, genres, strict=True)
+            (bytes(path), int(size), int(modified), genre, _lacking(entries, known_s))
+            for path, size, modified, genre, entries, known_s in zip(
+                paths, sizes, times, genres, lacking, known, strict=True
+            )
         ]
         return as_columns(worker.describe_files(files), DESCRIBED.names)
 
     dealt, how = placed(files, settings.run.files_per_task)
-    return dealt.withColumn("described", describe("path_bytes", "size_bytes", "modified_ns", "genre")), how
+    if "lacking" not in files.columns:
+        dealt = dealt.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
+    columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
+    return dealt.withColumn("described", describe(*columns)).drop("lacking", "known_s"), how
+
+
+def _lacking(entries: str | None, known_s: float) -> Lacking | None:
+    return None if entries is None else Lacking(frozenset(entries.split(",")), known_s)
 
 
 def as_columns(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> pd.DataFrame:

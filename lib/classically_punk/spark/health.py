@@ -65,7 +65,9 @@ def problems(warehouse: Warehouse) -> list[str]:
     unreadable = list(_unreadable(warehouse))
     if unreadable:
         return unreadable  # nothing can be said of the rest
-    checks: tuple[Callable[[Warehouse], Iterator[str]], ...] = (_keys, _files, _features, _withdrawn, _model, _runs)
+    checks: tuple[Callable[[Warehouse], Iterator[str]], ...] = (
+        *(_columns, _keys, _files, _features, _withdrawn, _model, _runs),
+    )
     return [problem for check in checks for problem in check(warehouse)]
 
 
@@ -75,6 +77,12 @@ def _unreadable(warehouse: Warehouse) -> Iterator[str]:
             warehouse.read(name).limit(1).collect()
         except PySparkException as error:
             yield f"table {name} cannot be read: {str(error).splitlines()[0][:200]}"
+
+
+def _columns(warehouse: Warehouse) -> Iterator[str]:
+    for name in schemas.tables():
+        if missing := warehouse.lacking(name):
+            yield f"table {name} lacks the columns {missing} of this version: run extract_features"
 
 
 def _keys(warehouse: Warehouse) -> Iterator[str]:

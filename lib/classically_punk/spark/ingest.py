@@ -8,7 +8,6 @@ written last: a run that dies before leaves its files to be read again, and ever
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +17,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from classically_punk.audio import decode, inventory, labels
+from classically_punk.audio import decode, inventory, labels, remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
 from classically_punk.spark import coherence, derive, exhibits, near_duplicates, schemas, withdrawn
@@ -56,7 +55,7 @@ _IN_ARROW = pa.schema(
 
 def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
     """Reads what is new below `corpus.root` into the tables. Raises ConfigError for a corpus without files."""
-    root = os.fsencode(settings.folder("corpus.root"))
+    root = remote.root_of(settings)
     with run.stage("inventory"):
         seen = warehouse.staged_batches("seen", seen_files(root, settings), SEEN)
         near = coherence.remembered(warehouse)
@@ -86,7 +85,7 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 def seen_files(root: bytes, settings: Settings) -> Iterator[pa.Table]:
     """The walk below `root` with its labels, some at a time: one row a file, columns as in SEEN. Raises ConfigError."""
     label = _labeller(root, settings)
-    found = inventory.walk(root)
+    found = remote.walk(root, settings.storage)
     while some := list(islice(found, SEEN_AT_ONCE)):
         genres, groups, splits = zip(*(label(one.path) for one in some), strict=True)
         yield pa.table(
@@ -218,6 +217,7 @@ def _apply(warehouse: Warehouse, changes: _Changes, settings: Settings, run: Run
             F.count("*").alias("opened"),
             F.count_if(F.col("described.reason").isNull()).alias("described"),
             F.count_if(F.col("described.reason") == "INTERNAL_ERROR").alias("internal"),
+            F.count_if(F.col("described.reason") == "UNREADABLE").alias("unreadable"),
         ).first()
         run.counts |= counted.asDict() if counted else {}
     rejects = not few or changes.rejects or run.counts["described"] < run.counts["opened"]
@@ -236,6 +236,8 @@ def _apply(warehouse: Warehouse, changes: _Changes, settings: Settings, run: Run
             lambda: _write_rejects(warehouse, changed, described, now, run) if rejects else None,
         )
         warehouse.write_changed("files", files, ("path_bytes",), few=few)  # last: now the files count as read
+    if run.counts["unreadable"]:
+        say(f"{run.counts['unreadable']} files could not be read: the next run tries them again")
     if run.counts["internal"]:
         run.gate(f"{run.counts['internal']} files met an error nobody foresaw (INTERNAL_ERROR in rejects)")
     return run.counts["near_duplicates"]
@@ -268,7 +270,8 @@ def _near_duplicates(warehouse: Warehouse, derived: _Derived, run: Run, near: in
 
 def _write_features(warehouse: Warehouse, described: DataFrame, derived: _Derived, settings: Settings) -> None:
     if derived.firsts is not None:
-        write_features(warehouse, derived.firsts, settings)
+        ids, rows = derived.firsts.select("clip_id"), feature_rows(derived.firsts, settings)
+        write_features(warehouse, ids, rows)
         exhibits.keep(warehouse.root, described)
     _relabel_features(warehouse, derived)
 
@@ -296,9 +299,8 @@ def _firsts(warehouse: Warehouse, described: DataFrame, clips: DataFrame) -> Dat
     return rows.select(F.col("described.clip_id"), genre.alias("genre"), "described")
 
 
-def write_features(warehouse: Warehouse, described: DataFrame, settings: Settings) -> None:
-    """(clip_id, genre, described), a row a clip -> rows of `features`: all segments of a clip, and no others of it."""
-    ids, rows = described.select("clip_id"), feature_rows(described, settings)
+def write_features(warehouse: Warehouse, ids: DataFrame, rows: DataFrame) -> None:
+    """clip_id, each once, and their rows of `features`: all segments of a clip, and no others of it."""
     if warehouse.read("features").join(ids, "clip_id", "left_semi").isEmpty():
         warehouse.append("features", rows)
     else:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import partial, reduce
 from operator import and_
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 from delta.tables import DeltaTable
@@ -33,6 +33,10 @@ from classically_punk.spark import delta_log, schemas
 from classically_punk.spark.progress import say
 
 SCHEMA = "punk"
+READING = "reading"
+"""Stands for the run id where nothing is going to be written."""
+TOLD = 5
+"""Columns that a message names; of more it tells how many."""
 STAGING = "_staging"
 GLOB = re.compile(r"[\\*?\[\]{}]")
 ATTEMPTS = 6
@@ -52,6 +56,28 @@ LOOKED_BACK = 10
 """Commits among which the last change of a table is looked for."""
 UPKEEP = ("OPTIMIZE", "VACUUM")
 """How operations begin that leave every row as it is."""
+STATISTICS = {
+    "features": ("clip_id", "segment", "genre", "feature_set"),
+    "altered_features": ("clip_id", "segment", "genre", "feature_set", "alteration"),
+}
+"""Columns whose least and largest value Delta keeps per file, where they are not simply the first 32 of the table.
+
+These are what queries filter by; hundreds of features are only ever read as a whole.
+"""
+CLUSTERED = {
+    "features": ("genre",),
+    "altered_features": ("genre",),
+    "predictions": ("model_id", "protocol"),
+}
+"""What compaction lays side by side, so that a query for one of them opens few files."""
+TARGET_BYTES = 256 << 20
+"""Size of a data file that compaction aims at."""
+MANY = 8
+"""Data files under half of that, from which on a table is worth compacting."""
+COMPACTION = {
+    "spark.databricks.delta.optimize.maxFileSize": str(TARGET_BYTES),
+    "spark.databricks.delta.optimize.minFileSize": str(TARGET_BYTES // 2),
+}
 VACUUM = {
     # the job has asked about short times already
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
@@ -64,7 +90,7 @@ class Warehouse:
     """The tables under one root, as this session sees them."""
 
     def __init__(self, spark: SparkSession, root: Path) -> None:
-        self.spark, self.root, self.run_id = spark, root, "reading"
+        self.spark, self.root, self.run_id = spark, root, READING
 
     def open(self, run_id: str | None = None) -> Warehouse:
         """Creates missing tables, puts all of them into schema `punk`, and marks later commits with `run_id`."""
@@ -90,15 +116,41 @@ class Warehouse:
                 builder = builder.addColumn(
                     field.name, field.dataType, nullable=True, comment=str(field.metadata["comment"])
                 )
-            for key, value in PROPERTIES.items():
+            for key, value in (PROPERTIES | _statistics(name)).items():
                 builder = builder.property(key, value)
+            if name in CLUSTERED:
+                builder = builder.clusterBy(*CLUSTERED[name])
         self._retried(builder.execute)  # readers create what is missing too
-        present = self.read(name).schema
-        missing = [f.name for f in schema.fields if f.name not in present.names]
-        if missing:
-            raise ConfigError(
-                "warehouse.root", f"table {name} lacks the columns {', '.join(missing)}: made by another version"
-            )
+        self._fit(name, schema)
+
+    def _fit(self, name: str, schema: StructType) -> None:
+        """Adds the columns that an older version did not know; who reads does without. Raises ConfigError.
+
+        Rows that are there hold null in them. What a table has beyond this version's columns stays, and is not read.
+        """
+        present = self._load(name).schema
+        told = _some([column for column in schema.names if column not in present.names])
+        if schema.names[0] not in present.names:
+            raise ConfigError("warehouse.root", f"table {name} lacks the columns {told}: it is another table")
+        for field in schema.fields:
+            is_like = present[field.name].dataType.simpleString() if field.name in present.names else None
+            if is_like not in (None, field.dataType.simpleString()):
+                problem = f"column {field.name} of table {name} is {is_like}, expected {field.dataType.simpleString()}"
+                raise ConfigError("warehouse.root", f"{problem}: made by another version, see docs/runbook.md")
+        if not told:
+            return
+        if self.run_id == READING:
+            say(f"table {name} lacks the columns {told} of this version: the next run that writes adds them")
+            return
+        rows = self.spark.createDataFrame([], StructType([f for f in schema.fields if f.name not in present.names]))
+        grown = rows.write.format("delta").mode("append").option("mergeSchema", "true")
+        self._retried(lambda: grown.save(self.path(name)))
+        say(f"table {name}: added the columns {told}")
+
+    def lacking(self, name: str) -> str:
+        """Names of this version's columns that a table has not got yet, for people; empty where it has them all."""
+        present = self._load(name).columns
+        return _some([column for column in schemas.tables()[name].names if column not in present])
 
     def _mend_logs(self) -> None:
         for name in schemas.tables():
@@ -112,13 +164,22 @@ class Warehouse:
         return str(self.root / name)
 
     def read(self, name: str) -> DataFrame:
-        """A table as it is now."""
+        """A table as it is now, in the columns of this version: null where an older table lacks one."""
+        schema, rows = schemas.tables()[name], self._load(name)
+        if rows.columns == schema.names:
+            return rows
+        absent = set(schema.names) - set(rows.columns)
+        return rows.select(
+            *(F.lit(None).cast(f.dataType).alias(f.name) if f.name in absent else f.name for f in schema)
+        )
+
+    def _load(self, name: str) -> DataFrame:
         return self.spark.read.format("delta").load(self.path(name))
 
     def rows_of(self, name: str, keys: DataFrame) -> DataFrame:
         """The rows whose key columns are in `keys`; files that hold none of them are read for these columns alone."""
         place = F.col("_metadata.file_path").alias("file")
-        known = self.read(name).select(*keys.columns, place).join(F.broadcast(keys), keys.columns, "left_semi")
+        known = self._load(name).select(*keys.columns, place).join(F.broadcast(keys), keys.columns, "left_semi")
         # a table is not partitioned: its files lie beside each other
         files = [unquote(row["file"].rpartition("/")[2]) for row in known.select("file").distinct().collect()]
         schema = self.read(name).schema
@@ -189,10 +250,13 @@ class Warehouse:
         """Inserts rows with a new key and, with `update`, replaces those whose key exists; keys are unique there."""
         aligned = self._aligned(name, rows)
         matched = _same(key)
+        # by name: the table may have columns that this version does not know
+        values: dict[str, str | Column] = {c: F.col(f"s.{c}") for c in aligned.columns}
 
         def commit() -> None:
             merge = DeltaTable.forPath(self.spark, self.path(name)).alias("t").merge(aligned.alias("s"), matched)
-            (merge.whenMatchedUpdateAll() if update else merge).whenNotMatchedInsertAll().execute()
+            merge = merge.whenMatchedUpdate(set=values) if update else merge
+            merge.whenNotMatchedInsert(values=values).execute()
 
         self._retried(commit)
 
@@ -270,6 +334,44 @@ class Warehouse:
             )
         )
 
+    def compact(self, name: str) -> tuple[int, int]:
+        """Packs small data files of a table into large ones -> files before and after; few make no commit."""
+        sizes = self._file_sizes(name)
+        if sum(size < TARGET_BYTES // 2 for size in sizes) < MANY:
+            return len(sizes), len(sizes)
+        with self._configured(COMPACTION):
+            self._retried(lambda: DeltaTable.forPath(self.spark, self.path(name)).optimize().executeCompaction())
+        return len(sizes), len(self._file_sizes(name))
+
+    def _file_sizes(self, name: str) -> list[int]:
+        places = (unquote(urlsplit(place).path) for place in self._load(name).inputFiles())
+        return [Path(place).stat().st_size for place in places]
+
+    def lay_out(self) -> None:
+        """Gives tables of earlier versions the statistics and the clustering of new ones; they count from then on."""
+        if self._laid_out("features") and self._laid_out("altered_features") and self._laid_out("predictions"):
+            return
+        self.spark.sql(
+            "ALTER TABLE punk.features SET TBLPROPERTIES "
+            "('delta.dataSkippingStatsColumns' = 'clip_id,segment,genre,feature_set')"
+        )
+        self.spark.sql(
+            "ALTER TABLE punk.altered_features SET TBLPROPERTIES "
+            "('delta.dataSkippingStatsColumns' = 'clip_id,segment,genre,feature_set,alteration')"
+        )
+        self.spark.sql("ALTER TABLE punk.features CLUSTER BY (genre)")
+        self.spark.sql("ALTER TABLE punk.altered_features CLUSTER BY (genre)")
+        self.spark.sql("ALTER TABLE punk.predictions CLUSTER BY (model_id, protocol)")
+
+    def _laid_out(self, name: str) -> bool:
+        told = (
+            DeltaTable.forPath(self.spark, self.path(name)).detail().select("properties", "clusteringColumns").first()
+        )
+        if told is None:
+            return False
+        clustered = tuple(told["clusteringColumns"] or ()) == CLUSTERED.get(name, ())
+        return clustered and _statistics(name).items() <= told["properties"].items()
+
     def vacuum(self, name: str, hours: float) -> None:
         """Deletes files of the table that no version of the last `hours` names: left by killed runs, or replaced."""
         with self._configured(VACUUM):
@@ -301,3 +403,14 @@ class Warehouse:
 def _same(key: Sequence[str]) -> Column:
     """Condition of a merge: target `t` and source `s` agree on every key column, null equal to null."""
     return reduce(and_, (F.col(f"t.{k}").eqNullSafe(F.col(f"s.{k}")) for k in key))
+
+
+def _statistics(name: str) -> dict[str, str]:
+    """The table property for `STATISTICS`, if the table has any."""
+    return {"delta.dataSkippingStatsColumns": ",".join(STATISTICS[name])} if name in STATISTICS else {}
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names for people: all of a few, else the first ones and how many more."""
+    more = len(names) - TOLD
+    return ", ".join(names[:TOLD]) + (f" and {more} more" if more > 0 else "")

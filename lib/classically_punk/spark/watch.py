@@ -20,7 +20,7 @@ from pathlib import Path
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from classically_punk.audio import inventory
+from classically_punk.audio import remote
 from classically_punk.errors import ConfigError
 from classically_punk.features import feedback
 from classically_punk.modelling import published
@@ -78,7 +78,7 @@ def look(root: Path, settings: Settings) -> str:
     """
     digest, files = hashlib.blake2b(digest_size=16), 0
     try:
-        for found in inventory.walk(os.fsencode(settings.folder("corpus.root"))):
+        for found in remote.walk(remote.root_of(settings), settings.storage):
             files += 1
             digest.update(b"%s\0%d\0%d\0" % (found.path, found.size_bytes, found.modified_ns))
     except ConfigError as error:

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from classically_punk.audio.decode import Decoded
+from classically_punk.audio import remote
+from classically_punk.audio.decode import SAMPLE_RATE_HZ, Decoded
 from classically_punk.audio.isolation import IsolatedDecoder
 from classically_punk.audio.store import Samples
 from classically_punk.errors import ChangedDuringReadError, ClipError, unforeseen
 from classically_punk.features import warm
-from classically_punk.settings import Limits
+from classically_punk.settings import Limits, Storage
 
 DETAIL = 500
 """Characters of a reject's detail that are kept."""
@@ -23,8 +24,6 @@ HELD = 8 << 20
 """Samples that a worker keeps at most until it knows which clips it has to show: 32 MiB."""
 Opened = TypeVar("Opened")
 Told = TypeVar("Told")
-File = tuple[bytes, int, int, str | None]
-"""Path, size in bytes, time of change in nanoseconds, genre: as the walk saw it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,19 @@ class Task:
     whole_clip_s: float
     run_id: str
     exhibits: bool = True
+    storage: Storage = field(default_factory=Storage)
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What the rows of a clip lack that was described before: names of entries, and how long it was then [s]."""
+
+    entries: frozenset[str]
+    duration_s: float
+
+
+File = tuple[bytes, int, int, str | None, Lacking | None]
+"""Path, size in bytes, time of change in nanoseconds, genre, as the walk saw it; what it lacks, None for everything."""
 
 
 @dataclass
@@ -50,26 +62,28 @@ class Worker:
     def describe_files(self, files: Sequence[File]) -> list[dict[str, Any]]:
         """Files as the walk saw them -> one row of `DESCRIBED` each, in their order."""
         rows = []
-        for path, size_bytes, modified_ns, genre in files:
+        for path, size_bytes, modified_ns, genre, lacking in files:
             rows.append(
                 self._guarded(
-                    lambda: self.decoder.decode_file(path, size_bytes, modified_ns),  # noqa: B023  called at once
-                    lambda clip: self._described(clip, genre),  # noqa: B023
+                    lambda: self._opened(path, size_bytes, modified_ns),  # noqa: B023  called at once
+                    lambda clip: self._described(clip, genre, lacking),  # noqa: B023
                 )
             )
         self._show(rows)
         return rows
 
-    def describe_file(self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None) -> dict[str, Any]:
-        """One file as the walk saw it -> one row of `DESCRIBED`."""
-        return self.describe_files([(path, size_bytes, modified_ns, genre)])[0]
+    def describe_file(
+        self, path: bytes, size_bytes: int, modified_ns: int, genre: str | None, lacking: Lacking | None = None
+    ) -> dict[str, Any]:
+        """One file as the walk saw it -> one row of `DESCRIBED`; of a clip that is `lacking` something, that alone."""
+        return self.describe_files([(path, size_bytes, modified_ns, genre, lacking)])[0]
 
     def describe_copies(
         self, path: bytes, size_bytes: int, modified_ns: int, clip_id: str, alterations: Sequence[str], feature_set: str
     ) -> dict[str, Any]:
         """One file as it was ingested, and what is to become of it -> one row of `COPIES`."""
         return self._guarded(
-            lambda: self.decoder.decode_file(path, size_bytes, modified_ns),
+            lambda: self._opened(path, size_bytes, modified_ns),
             lambda clip: self._altered(clip, clip_id, alterations, feature_set),
         )
 
@@ -79,7 +93,16 @@ class Worker:
 
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
-        return self._guarded(lambda: self.decoder.decode_file(path), lambda clip: self._described(clip, None))
+        return self._guarded(lambda: self._opened(path), lambda clip: self._described(clip, None))
+
+    def _opened(self, path: bytes, size_bytes: int | None = None, modified_ns: int | None = None) -> Decoded:
+        """The clip in a file, local or not, which is as the walk saw it where that is given. Raises ClipError."""
+        if not remote.is_remote(path):
+            return self.decoder.decode_file(path, size_bytes, modified_ns)
+        how, most = self.task.storage, self.task.limits.max_bytes
+        return self.decoder.decode_written(
+            lambda file: remote.copy(path, file, how, most, size_bytes, modified_ns), size_bytes or 0
+        )
 
     def _guarded(self, opened: Callable[[], Opened], described: Callable[[Opened], Told]) -> Told | dict[str, Any]:
         stage = "decode"
@@ -92,11 +115,13 @@ class Worker:
         except Exception as error:  # noqa: BLE001  the one place where an error nobody foresaw becomes a row
             return _reject(unforeseen(error), stage)
 
-    def _described(self, clip: Decoded, genre: str | None) -> dict[str, Any]:
+    def _described(self, clip: Decoded, genre: str | None, lacking: Lacking | None = None) -> dict[str, Any]:
         from classically_punk.features import fingerprint
         from classically_punk.features.describe import describe_and_fingerprint
 
-        rows, words = describe_and_fingerprint(clip.samples, self.task.segment_s)
+        same = lacking is not None and lacking.duration_s == clip.samples.size / SAMPLE_RATE_HZ
+        only = lacking.entries if lacking is not None and same else None
+        rows, words = describe_and_fingerprint(clip.samples, self.task.segment_s, only=only)
         return {
             "clip_id": clip.clip_id,
             "audio_sha256": clip.audio_sha256,

@@ -7,7 +7,7 @@ import pytest
 
 from classically_punk.errors import BadSampleRateError, ClipTooShortError, NonFiniteError, OutOfRangeError
 from classically_punk.features import catalogue, describe_clip
-from classically_punk.features.describe import describe_segments
+from classically_punk.features.describe import describe_and_fingerprint, describe_segments
 
 RATE = 22_050
 CLIP = np.random.default_rng(21).normal(0, 0.1, 11 * RATE).astype(np.float32) * np.linspace(
@@ -113,3 +113,16 @@ def test_what_is_not_a_row_of_real_numbers_is_refused(samples: np.ndarray) -> No
 def test_segments_too_short_to_be_described_are_refused() -> None:
     with pytest.raises(ValueError, match="too short"):
         describe_segments(CLIP[:RATE], segment_s=0.5)
+
+
+@pytest.mark.parametrize("name", ["timbre_flux", "tempo_bpm"])
+def test_some_entries_alone_have_the_bits_they_have_among_all(name: str) -> None:
+    entry = next(feature for feature in catalogue.CATALOGUE if feature.name == name)
+    measured = np.isin(NAMES, [scalar.name for scalar in entry.scalars])
+    everything, words = describe_and_fingerprint(CLIP[: 4 * RATE], 1.0)
+    some, same_words = describe_and_fingerprint(CLIP[: 4 * RATE], 1.0, only={name})
+    np.testing.assert_array_equal(same_words, words)
+    assert [row.segment for row in some] == [row.segment for row in everything]
+    for row, whole in zip(some, everything, strict=True):
+        assert row.values[measured].tobytes() == whole.values[measured].tobytes()
+        assert np.isnan(row.values[~measured]).all()

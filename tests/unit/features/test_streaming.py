@@ -183,6 +183,14 @@ def test_the_classic_values_of_a_source_are_a_part_of_all() -> None:
     np.testing.assert_array_equal(whole_clip(Held(clip), "classic57", 100), [everything[name] for name in names])
 
 
+def test_some_entries_of_a_source_alone_have_the_bits_they_have_among_all() -> None:
+    clip = music(10)
+    everything, some = (whole_clip(Held(clip), "punk", 100, only) for only in (None, {"pitch_chroma"}))
+    measured = np.char.startswith(COLUMNS, "pitch_chroma_")
+    assert some[measured].tobytes() == everything[measured].tobytes()
+    assert np.isnan(some[~measured]).all()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_sample_that_is_not_finite_is_refused_wherever_it_stands(bad: float) -> None:
     clip = music(100)
