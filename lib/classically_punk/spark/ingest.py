@@ -17,7 +17,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.audio import decode, inventory, labels, remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-from classically_punk.spark import exhibits, near_duplicates, schemas
+from classically_punk.spark import exhibits, hadoop, near_duplicates, schemas
 from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
 from classically_punk.spark.feedback import STAGE, take_feedback
 from classically_punk.spark.progress import say, watched
@@ -62,7 +62,7 @@ def seen_files(root: bytes, settings: Settings) -> pd.DataFrame:
     """The walk below `root` with its labels: one row a file, columns as in SEEN. Raises ConfigError."""
     label = _labeller(root, settings)
     rows = []
-    for found in remote.walk(root, settings.storage):
+    for found in hadoop.walk(root, settings):
         genre, group_id, split = label(found.path)
         # Delta keeps microseconds: what is compared with the table is cut to them
         when = pd.Timestamp(found.modified_ns // 1000 * 1000, unit="ns", tz="UTC")
@@ -179,8 +179,9 @@ def _describe(warehouse: Warehouse, plan: DataFrame, settings: Settings, run: Ru
     opened["task"] = tasks_by_bytes(opened["size_bytes"].tolist(), settings.run.files_per_task)
     schema = "path string, path_bytes binary, size_bytes long, modified_ns long, genre string, task int"
     placed = warehouse.spark.createDataFrame(opened, schema)
+    theirs = hadoop.among(opened["path_bytes"])
     with watched(warehouse.spark.sparkContext, "files described", len(opened)):
-        return warehouse.staged("described", describe_files(placed, len(opened), settings, run.run_id))
+        return warehouse.staged("described", describe_files(placed, len(opened), settings, run.run_id, theirs))
 
 
 def _write_features(warehouse: Warehouse, described: DataFrame, clips: DataFrame, settings: Settings, run: Run) -> None:
