@@ -45,7 +45,9 @@ class Section(BaseModel):
 class Corpus(Section):
     """Where the audio lies and where its labels come from."""
 
-    root: str = Field("", description="folder of audio files, genre/track.ext; or its URI: s3://, gs://, abfs://")
+    root: str = Field(
+        "", description="folder of audio files, genre/track.ext; or its URI: s3://, gs://, abfs://, hdfs://"
+    )
     manifest: str = Field("", description="table with columns path, genre, group_id, split; paths relative to the root")
     labels: Literal["folder", "manifest", "none"] = Field("folder", description="source of genre labels")
     feedback: bool = Field(False, description="train also on clips that people sent to punk serve and labelled")

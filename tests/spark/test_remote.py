@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -216,3 +217,34 @@ def test_an_object_store_gives_the_rows_of_a_folder_and_loses_nothing(
     assert not any(SECRET.encode() in content for content in told)
     assert SECRET not in "".join(capfd.readouterr())
     assert SECRET not in " ".join(lost.values())
+
+
+def test_what_only_hadoop_reads_has_the_same_rows(described: Bench, tmp_path: Path) -> None:
+    """Hadoop's own view file system: a scheme that nothing but its client knows."""
+    corpus = tmp_path / "corpus"
+    shutil.copytree(described.settings.folder("corpus.root"), corpus)
+    odd = wav_file(corpus / "hum" / "a #1 [x] {y} %20é.wav", music(50, "hum"), 44_100)
+    os.utime(odd, ns=(0, 1_795_634_134_002 * 10**6))  # in doubles, a millisecond less comes out
+    (corpus / "hum" / "empty.wav").write_bytes(b"")
+    shutil.copy(odd, corpus / "hum" / "_hidden.wav")
+    (corpus / "hum" / "large.wav").write_bytes(bytes(500_000))
+    hadoop = described.spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+    hadoop.set("fs.viewfs.mounttable.punk.link./corpus", corpus.as_uri())
+    root = "viewfs://punk/corpus"
+    limits: dict[str, object] = {"max_bytes": 400_000}
+    made = Bench(described.spark, settings_for(tmp_path, corpus, corpus={"root": root}, limits=limits))
+    checks.corpus(made.settings)
+    assert made.run(ingest_clips).counts["described"] == 16
+    files, expected = by_name(made, root + "/"), by_name(described, f"{described.settings.folder('corpus.root')}/")
+    assert {name: files[name] for name in expected} == expected
+    assert files["hum/a #1 [x] {y} %20é.wav"][2:] == ("accepted", sha256(odd.read_bytes()).hexdigest(), None, "hum")
+    assert {str(row["path"]).rpartition("/")[2]: row["reason"] for row in table(made, "rejects")} == {
+        "_hidden.wav": "UNREADABLE",
+        "empty.wav": "EMPTY_FILE",
+        "large.wav": "TOO_LARGE",
+    }
+    found, truth = without(table(made, "features")), without(table(described, "features"))
+    assert {key: found[key] for key in truth} == truth
+    assert made.run(ingest_clips).counts["to_open"] == 1  # what could not be read is tried again
+    with pytest.raises(ConfigError, match=r"nosuch://host/x cannot be listed: .*No FileSystem for scheme"):
+        made.run(ingest_clips, corpus={"root": "nosuch://host/x"})

@@ -83,11 +83,6 @@ def test_a_warehouse_that_cannot_be_written(tmp_path: Path, capfd: pytest.Captur
     assert "warehouse.root: cannot write to" in line
 
 
-def test_a_corpus_that_nothing_can_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    line = refused("ingest_clips", ["--corpus.root=ftp://host/x", f"--warehouse.root={tmp_path}"], capfd)
-    assert "corpus.root: ftp:// is not read; expected a local folder or one of s3, " in line
-
-
 def test_a_warehouse_that_is_not_local(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     line = refused("train_genres", ["--warehouse.root=s3a://bucket/x"], capfd)
     assert "warehouse.root: 's3a://bucket/x' is not a local folder" in line

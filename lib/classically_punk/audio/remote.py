@@ -64,15 +64,18 @@ def root_of(settings: Settings) -> bytes:
     scheme, _, rest = root.partition(b"://")
     name = scheme.decode("ascii").lower()
     authority = rest.partition(b"/")[0]
-    if name not in SCHEMES:
-        raise ConfigError(KEY, f"{name}:// is not read; expected a local folder or one of {', '.join(SCHEMES)}")
-    if not authority:
+    if not authority and name in SCHEMES:
         raise ConfigError(KEY, f"{path_text(root)} names no bucket")
     if b"@" in authority and name not in AZURE:
         raise ConfigError(KEY, f"{path_text(root)} holds credentials: they belong into [storage] of the configuration")
     if b"?" in rest:
         raise ConfigError(KEY, f"{path_text(root)} holds options: they belong into [storage] of the configuration")
     return inventory.absolute(name.encode() + b"://" + rest)
+
+
+def is_known(path: bytes) -> bool:
+    """Whether a URI can be read here; what else there is, perhaps Hadoop knows (`spark.hadoop`)."""
+    return path.partition(b"://")[0].decode("ascii", "replace").lower() in SCHEMES
 
 
 def check(root: bytes, storage: Storage) -> None:
@@ -83,7 +86,8 @@ def check(root: bytes, storage: Storage) -> None:
 def walk(root: bytes, storage: Storage) -> Iterator[Found]:
     """Every file below a local folder or a URI, sorted by path bytes, as `inventory.walk` has them.
 
-    What the listing calls neither file nor folder comes with NOT_REGULAR. Raises ConfigError where it fails.
+    What the listing calls neither file nor folder comes with NOT_REGULAR. Raises ConfigError where it fails, or where
+    the scheme is not one of `SCHEMES`.
     """
     if not is_remote(root):
         return inventory.walk(root)
@@ -107,6 +111,8 @@ def _uri(root: bytes, place: str) -> bytes:
 
 
 def _listing(uri: bytes, storage: Storage, *, recursive: bool) -> list[fs.FileInfo]:
+    if not is_known(uri):
+        raise ConfigError(KEY, f"{path_text(uri)} is not read here; expected a folder or one of {', '.join(SCHEMES)}")
     try:
         system, place = _opened(uri, storage)
         selector = fs.FileSelector(place, recursive=recursive)
@@ -129,6 +135,8 @@ def copy(
     Raises ClipError: TooLargeError beyond `most_bytes`, ChangedDuringReadError if size or time (to the second: more is
     not told) are not as expected or not the same before and after, UnreadableError for all that the store does.
     """
+    if not is_known(path):
+        raise UnreadableError("of this file system, only ingest_clips and extract_features read files")
     _PATIENCE.within(
         storage.read_timeout_s,
         lambda: _copy(path, sink, storage, most_bytes, expected_size, expected_modified_ns),

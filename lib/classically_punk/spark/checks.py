@@ -11,7 +11,11 @@ from classically_punk.errors import ConfigError
 from classically_punk.modelling import published
 from classically_punk.modelling.protocols import LISTED
 from classically_punk.settings import Settings
+<<<<<<< HEAD
 from classically_punk.spark import exhibits, published_features, schemas, withdraw
+=======
+from classically_punk.spark import exhibits, hadoop, published_features, schemas
+>>>>>>> store
 from classically_punk.spark.tables import STAGING
 
 WRITTEN = {
@@ -30,7 +34,9 @@ def corpus(settings: Settings) -> None:
     A folder that is watched may be empty to begin with.
     """
     root = remote.root_of(settings)
-    if remote.is_remote(root):
+    if hadoop.is_hadoops(root):
+        pass  # nobody here knows before Spark runs
+    elif remote.is_remote(root):
         remote.check(root, settings.storage)  # not the whole listing: the run makes that
     else:
         _apart(root, settings)

@@ -12,7 +12,11 @@ from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, St
 
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
+<<<<<<< HEAD
 from classically_punk.spark.packing import Packing, placed
+=======
+from classically_punk.spark import hadoop
+>>>>>>> store
 from classically_punk.spark.worker import Lacking, Task, worker_of_this_process
 
 DESCRIBED = StructType(
@@ -41,19 +45,49 @@ DESCRIBED = StructType(
 """One file as a worker left it: either `reason`, `detail`, `stage`, or everything else."""
 
 
+NOT_BROUGHT = "Spark's reader passes over it: a name that begins with _ or ., or a file that could not be read"
+
+
 def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     """The part of the configuration that a worker needs."""
     how = settings.features
     return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits, settings.storage)
 
 
+<<<<<<< HEAD
 def describe_files(files: DataFrame, settings: Settings, run_id: str) -> tuple[DataFrame, Packing]:
     """(path_bytes, size_bytes, modified_ns, genre, …) -> the same rows with `described`, each exactly once.
 
     Told beside: how the files were dealt out to Spark's tasks. With the columns `lacking` (entries between commas; null
     for all) and `known_s` too, what a clip has already is not measured again.
+=======
+def describe_files(
+    files: DataFrame, count: int, settings: Settings, run_id: str, theirs: Sequence[bytes] = ()
+) -> DataFrame:
+    """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
+
+    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files. With the columns
+    `lacking` (entries between commas; null for all) and `known_s` too, what a clip has already is not measured again.
+    `theirs` are the paths among them that only Hadoop reads.
+>>>>>>> store
     """
+    if "lacking" not in files.columns:
+        files = files.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
     task = task_of(settings, run_id)
+    described = None
+    if theirs:
+        there = hadoop.lies_there(theirs)
+        described = _describe_contents(files.where(there), theirs, task)
+        files = files.where(~there)
+    if len(theirs) < count:
+        opened = _describe_paths(files, task_count(count, settings.run.files_per_task), task)
+        described = opened if described is None else opened.unionByName(described)
+    assert described is not None
+    return described.drop("lacking", "known_s")
+
+
+def _describe_paths(files: DataFrame, tasks: int, task: Task) -> DataFrame:
+    """Files that the workers open themselves."""
 
     @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
     def describe(
@@ -68,11 +102,45 @@ def describe_files(files: DataFrame, settings: Settings, run_id: str) -> tuple[D
         ]
         return as_columns(worker.describe_files(files), DESCRIBED.names)
 
+<<<<<<< HEAD
     dealt, how = placed(files, settings.run.files_per_task)
     if "lacking" not in files.columns:
         dealt = dealt.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
     columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
     return dealt.withColumn("described", describe(*columns)).drop("lacking", "known_s"), how
+=======
+    placed = files.repartitionById(tasks, F.col("task").cast("int"))
+    columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
+    return placed.withColumn("described", describe(*columns))
+
+
+def _describe_contents(files: DataFrame, paths: Sequence[bytes], task: Task) -> DataFrame:
+    """Files whose bytes Spark brings to the workers; one that it does not bring has its reject."""
+
+    @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    def describe(
+        contents: pd.Series, moved: pd.Series, genres: pd.Series, lacking: pd.Series, known: pd.Series
+    ) -> pd.DataFrame:
+        worker = worker_of_this_process(task)
+        rows = [
+            worker.describe_brought(bytes(content), bool(other), genre, _lacking(entries, known_s))
+            for content, other, genre, entries, known_s in zip(contents, moved, genres, lacking, known, strict=True)
+        ]
+        return as_columns(rows, DESCRIBED.names)
+
+    most = min(task.limits.max_bytes, hadoop.LARGEST_BYTES)
+    described = describe("content", "moved", "genre", "lacking", "known_s")
+    told = hadoop.contents(files, paths, most).select("path_bytes", described.alias("told"))
+    size = F.col("size_bytes")
+    reject = {
+        "reason": F.when(size == 0, "EMPTY_FILE").when(size > most, "TOO_LARGE").otherwise("UNREADABLE"),
+        "detail": F.when(size == 0, "0 bytes").when(size > most, f"more than {most} bytes").otherwise(NOT_BROUGHT),
+        "stage": F.lit("decode"),
+    }
+    missing = F.struct(*(reject.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in DESCRIBED))
+    both = files.join(told, "path_bytes", "left")
+    return both.select(*files.columns, F.coalesce("told", missing).alias("described"))
+>>>>>>> store
 
 
 def _lacking(entries: str | None, known_s: float) -> Lacking | None:

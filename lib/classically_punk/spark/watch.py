@@ -25,6 +25,7 @@ from classically_punk.errors import ConfigError
 from classically_punk.features import feedback
 from classically_punk.modelling import published
 from classically_punk.settings import Settings
+from classically_punk.spark import hadoop
 from classically_punk.spark.progress import say
 
 PATIENCE = 6
@@ -78,7 +79,7 @@ def look(root: Path, settings: Settings) -> str:
     """
     digest, files = hashlib.blake2b(digest_size=16), 0
     try:
-        for found in remote.walk(remote.root_of(settings), settings.storage):
+        for found in hadoop.walk(remote.root_of(settings), settings):
             files += 1
             digest.update(b"%s\0%d\0%d\0" % (found.path, found.size_bytes, found.modified_ns))
     except ConfigError as error:

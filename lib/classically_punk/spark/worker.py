@@ -91,6 +91,18 @@ class Worker:
         """The bytes of one file -> one row of `DESCRIBED`."""
         return self._guarded(lambda: self.decoder.decode_content(content), lambda clip: self._described(clip, None))
 
+    def describe_brought(
+        self, content: bytes, moved: bool, genre: str | None, lacking: Lacking | None = None
+    ) -> dict[str, Any]:
+        """The bytes of one file, and whether it is another than the walk saw -> one row of `DESCRIBED`."""
+
+        def opened() -> Decoded:
+            if moved:
+                raise ChangedDuringReadError("size or time changed since it was listed")
+            return self.decoder.decode_content(content)
+
+        return self._guarded(opened, lambda clip: self._described(clip, genre, lacking))
+
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
         return self._guarded(lambda: self._opened(path), lambda clip: self._described(clip, None))

@@ -56,7 +56,6 @@ def test_a_corpus_is_a_folder_or_a_uri(text: str, expected: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("ftp://host/x", "ftp:// is not read; expected a local folder or one of s3"),
         ("s3:///x", "names no bucket"),
         ("s3://KEY:SECRET@music/x", "holds credentials"),
         ("s3://music/x?endpoint_override=host", "holds options"),
@@ -90,6 +89,14 @@ def test_the_walk_has_every_file_once_by_its_uri_in_the_order_of_bytes(store: Pa
 def test_a_root_that_is_not_there_is_said(store: Path) -> None:
     with pytest.raises(ConfigError, match=r"corpus\.root: s3://music/corpus cannot be listed"):
         remote.walk(ROOT, Storage())
+
+
+def test_what_only_hadoop_knows_is_not_read_here() -> None:
+    assert remote.root_of(settings("hdfs:///music/")) == b"hdfs:///music"
+    with pytest.raises(ConfigError, match="hdfs:///music is not read here; expected a folder or one of s3, "):
+        remote.walk(b"hdfs:///music", Storage())
+    with pytest.raises(UnreadableError, match="only ingest_clips and extract_features read"):
+        remote.copy(b"hdfs:///music/a.wav", io.BytesIO(), Storage(), 1000)
 
 
 def test_labels_come_from_the_folder_of_a_key_and_from_a_manifest(tmp_path: Path) -> None:
