@@ -11,11 +11,7 @@ from classically_punk.errors import ConfigError
 from classically_punk.modelling import published
 from classically_punk.modelling.protocols import LISTED
 from classically_punk.settings import Settings
-<<<<<<< HEAD
-from classically_punk.spark import exhibits, published_features, schemas, withdraw
-=======
-from classically_punk.spark import exhibits, hadoop, published_features, schemas
->>>>>>> store
+from classically_punk.spark import exhibits, hadoop, published_features, schemas, withdraw
 from classically_punk.spark.tables import STAGING
 
 WRITTEN = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -12,11 +13,8 @@ from pyspark.sql.types import ArrayType, BinaryType, DoubleType, IntegerType, St
 
 from classically_punk.features import catalogue
 from classically_punk.settings import Settings
-<<<<<<< HEAD
-from classically_punk.spark.packing import Packing, placed
-=======
 from classically_punk.spark import hadoop
->>>>>>> store
+from classically_punk.spark.packing import Packing, placed
 from classically_punk.spark.worker import Lacking, Task, worker_of_this_process
 
 DESCRIBED = StructType(
@@ -54,39 +52,24 @@ def task_of(settings: Settings, run_id: str, *, exhibits: bool = True) -> Task:
     return Task(settings.limits, how.segment_s, how.whole_clip_s, run_id, exhibits, settings.storage)
 
 
-<<<<<<< HEAD
 def describe_files(files: DataFrame, settings: Settings, run_id: str) -> tuple[DataFrame, Packing]:
     """(path_bytes, size_bytes, modified_ns, genre, …) -> the same rows with `described`, each exactly once.
 
     Told beside: how the files were dealt out to Spark's tasks. With the columns `lacking` (entries between commas; null
     for all) and `known_s` too, what a clip has already is not measured again.
-=======
-def describe_files(
-    files: DataFrame, count: int, settings: Settings, run_id: str, theirs: Sequence[bytes] = ()
-) -> DataFrame:
-    """(path_bytes, size_bytes, modified_ns, genre, task) -> the same rows with `described`, each exactly once.
-
-    `task` says which Spark task opens the file, as `tasks_by_bytes` dealt out the `count` files. With the columns
-    `lacking` (entries between commas; null for all) and `known_s` too, what a clip has already is not measured again.
-    `theirs` are the paths among them that only Hadoop reads.
->>>>>>> store
     """
     if "lacking" not in files.columns:
         files = files.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
     task = task_of(settings, run_id)
-    described = None
+    theirs = hadoop.theirs(files)
+    opened, how = _describe_paths(files.where(~hadoop.lies_there(theirs)), settings.run.files_per_task, task)
     if theirs:
-        there = hadoop.lies_there(theirs)
-        described = _describe_contents(files.where(there), theirs, task)
-        files = files.where(~there)
-    if len(theirs) < count:
-        opened = _describe_paths(files, task_count(count, settings.run.files_per_task), task)
-        described = opened if described is None else opened.unionByName(described)
-    assert described is not None
-    return described.drop("lacking", "known_s")
+        brought = _describe_contents(files.where(hadoop.lies_there(theirs)), theirs, task)
+        opened, how = opened.unionByName(brought), replace(how, files=how.files + len(theirs))
+    return opened.drop("lacking", "known_s"), how
 
 
-def _describe_paths(files: DataFrame, tasks: int, task: Task) -> DataFrame:
+def _describe_paths(files: DataFrame, files_per_task: int, task: Task) -> tuple[DataFrame, Packing]:
     """Files that the workers open themselves."""
 
     @pandas_udf(DESCRIBED)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
@@ -102,16 +85,9 @@ def _describe_paths(files: DataFrame, tasks: int, task: Task) -> DataFrame:
         ]
         return as_columns(worker.describe_files(files), DESCRIBED.names)
 
-<<<<<<< HEAD
-    dealt, how = placed(files, settings.run.files_per_task)
-    if "lacking" not in files.columns:
-        dealt = dealt.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
+    dealt, how = placed(files, files_per_task)
     columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
-    return dealt.withColumn("described", describe(*columns)).drop("lacking", "known_s"), how
-=======
-    placed = files.repartitionById(tasks, F.col("task").cast("int"))
-    columns = ("path_bytes", "size_bytes", "modified_ns", "genre", "lacking", "known_s")
-    return placed.withColumn("described", describe(*columns))
+    return dealt.withColumn("described", describe(*columns)), how
 
 
 def _describe_contents(files: DataFrame, paths: Sequence[bytes], task: Task) -> DataFrame:
@@ -140,7 +116,6 @@ def _describe_contents(files: DataFrame, paths: Sequence[bytes], task: Task) -> 
     missing = F.struct(*(reject.get(f.name, F.lit(None)).cast(f.dataType).alias(f.name) for f in DESCRIBED))
     both = files.join(told, "path_bytes", "left")
     return both.select(*files.columns, F.coalesce("told", missing).alias("described"))
->>>>>>> store
 
 
 def _lacking(entries: str | None, known_s: float) -> Lacking | None:

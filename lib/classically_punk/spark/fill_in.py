@@ -16,23 +16,14 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.features import catalogue
 from classically_punk.features.analysis import SAMPLE_RATE_HZ
 from classically_punk.settings import Settings
-<<<<<<< HEAD
 from classically_punk.spark import coherence, near_duplicates, schemas
 from classically_punk.spark.extract import describe_files, feature_rows
-=======
-from classically_punk.spark import hadoop, near_duplicates, schemas
-from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
->>>>>>> store
 from classically_punk.spark.ingest import write_features
 from classically_punk.spark.present import first_files
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 
-OPENED = (
-    "clip_id string, genre string, path string, path_bytes binary, size_bytes long, modified_ns long, "
-    "lacking string, known_s double, task int"
-)
 PIECE = ("clip_id", "segment", "start_s", "duration_s", "whole_s")
 """What says that two rows are of the same stretch of the same clip."""
 
@@ -51,15 +42,9 @@ def extract_features(warehouse: Warehouse, settings: Settings, run: Run) -> None
         warehouse.drop_staged()
         return
     with run.stage("extract"):
-<<<<<<< HEAD
         was_coherent = coherence.remembered(warehouse) is not None
         again, how = describe_files(found, settings, run.run_id)
         with watched(warehouse.spark.sparkContext, "clips described again", how):
-=======
-        opened = warehouse.spark.createDataFrame(found[columns].astype({"lacking": object}), OPENED)
-        with watched(warehouse.spark.sparkContext, "clips described again", len(found)):
-            again = describe_files(opened, len(found), settings, run.run_id, hadoop.among(found["path_bytes"]))
->>>>>>> store
             described = warehouse.staged("described-again", again)
         same = F.col("described.clip_id") == F.col("clip_id")
         rows = _completed(warehouse, feature_rows(described.where(same), settings))

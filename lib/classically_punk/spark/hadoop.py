@@ -6,7 +6,7 @@ to it by Spark's `binaryFile`, for exactly the files that are to be opened, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -66,15 +66,16 @@ def _walk(spark: SparkSession, root: bytes) -> Iterator[Found]:
                 yield Found(path, 0, 0, NotRegularError.code, "neither a file nor a folder, says the listing")
 
 
-def among(paths: Iterable[bytes]) -> list[bytes]:
-    """Those of some paths that only Hadoop reads."""
-    return [path for path in map(bytes, paths) if is_hadoops(path)]
+def theirs(files: DataFrame) -> list[bytes]:
+    """`path_bytes` of those rows that only Hadoop reads; of a local corpus nothing comes to the driver."""
+    rows = files.where(F.col("path_bytes").cast("string").rlike("^" + REMOTE.pattern.decode())).select("path_bytes").collect()
+    return [path for path in (bytes(row[0]) for row in rows) if is_hadoops(path)]
 
 
 def lies_there(paths: Sequence[bytes]) -> Column:
-    """Whether `path_bytes` has the scheme of one of the paths that only Hadoop reads."""
+    """Whether `path_bytes` has the scheme of one of the paths that only Hadoop reads; none, none has."""
     schemes = sorted({path.partition(b"://")[0] + b"://" for path in paths})
-    return reduce(or_, (F.startswith(F.col("path_bytes"), F.lit(scheme)) for scheme in schemes))
+    return reduce(or_, (F.startswith(F.col("path_bytes"), F.lit(scheme)) for scheme in schemes), F.lit(False))
 
 
 def contents(files: DataFrame, paths: Sequence[bytes], most_bytes: int) -> DataFrame:

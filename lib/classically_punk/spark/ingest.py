@@ -20,14 +20,9 @@ from pyspark.sql import functions as F  # noqa: N812
 from classically_punk.audio import decode, inventory, labels, remote
 from classically_punk.errors import ConfigError
 from classically_punk.settings import Settings
-<<<<<<< HEAD
-from classically_punk.spark import coherence, derive, exhibits, near_duplicates, schemas, withdrawn
+from classically_punk.spark import coherence, derive, exhibits, hadoop, near_duplicates, schemas, withdrawn
 from classically_punk.spark.derive import LABELS, Known
 from classically_punk.spark.extract import describe_files, feature_rows
-=======
-from classically_punk.spark import exhibits, hadoop, near_duplicates, schemas
-from classically_punk.spark.extract import describe_files, feature_rows, tasks_by_bytes
->>>>>>> store
 from classically_punk.spark.feedback import STAGE, take_feedback
 from classically_punk.spark.progress import say, watched
 from classically_punk.spark.runs import Run
@@ -90,8 +85,7 @@ def ingest_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
 def seen_files(root: bytes, settings: Settings) -> Iterator[pa.Table]:
     """The walk below `root` with its labels, some at a time: one row a file, columns as in SEEN. Raises ConfigError."""
     label = _labeller(root, settings)
-<<<<<<< HEAD
-    found = remote.walk(root, settings.storage)
+    found = hadoop.walk(root, settings)
     while some := list(islice(found, SEEN_AT_ONCE)):
         genres, groups, splits = zip(*(label(one.path) for one in some), strict=True)
         yield pa.table(
@@ -108,17 +102,6 @@ def seen_files(root: bytes, settings: Settings) -> Iterator[pa.Table]:
             ],
             schema=_IN_ARROW,
         )
-=======
-    rows = []
-    for found in hadoop.walk(root, settings):
-        genre, group_id, split = label(found.path)
-        # Delta keeps microseconds: what is compared with the table is cut to them
-        when = pd.Timestamp(found.modified_ns // 1000 * 1000, unit="ns", tz="UTC")
-        text = inventory.path_text(found.path)
-        row = (text, found.path, found.size_bytes, found.modified_ns, when, found.reason, found.detail)
-        rows.append((*row, genre, group_id, split))
-    return pd.DataFrame(rows, columns=[column.split()[0] for column in SEEN.split(", ")])
->>>>>>> store
 
 
 def _labeller(root: bytes, settings: Settings) -> Callable[[bytes], tuple[str | None, str | None, str | None]]:
@@ -262,21 +245,10 @@ def _apply(warehouse: Warehouse, changes: _Changes, settings: Settings, run: Run
 
 def _describe(warehouse: Warehouse, changed: DataFrame, settings: Settings, run: Run) -> DataFrame:
     """The files to open, with `described`; computed once and put aside."""
-<<<<<<< HEAD
     opened = changed.where("action = 'open'").select("path", "path_bytes", "size_bytes", "modified_ns", "genre")
     described, how = describe_files(opened, settings, run.run_id)
     with watched(warehouse.spark.sparkContext, "files described", how):
         return warehouse.staged("described", described)
-=======
-    columns = ("path", "path_bytes", "size_bytes", "modified_ns", "genre")
-    opened = plan.where("action = 'open'").select(*columns).toPandas().sort_values("path_bytes", ignore_index=True)
-    opened["task"] = tasks_by_bytes(opened["size_bytes"].tolist(), settings.run.files_per_task)
-    schema = "path string, path_bytes binary, size_bytes long, modified_ns long, genre string, task int"
-    placed = warehouse.spark.createDataFrame(opened, schema)
-    theirs = hadoop.among(opened["path_bytes"])
-    with watched(warehouse.spark.sparkContext, "files described", len(opened)):
-        return warehouse.staged("described", describe_files(placed, len(opened), settings, run.run_id, theirs))
->>>>>>> store
 
 
 def _near_duplicates(warehouse: Warehouse, derived: _Derived, run: Run, near: int | None) -> DataFrame:
