@@ -61,16 +61,11 @@ def describe_files(
     """
     if "lacking" not in files.columns:
         files = files.withColumns({"lacking": F.lit(None).cast("string"), "known_s": F.lit(None).cast("double")})
-    task = task_of(settings, run_id)
-    described = None
+    task, tasks = task_of(settings, run_id), task_count(count, settings.run.files_per_task)
+    there = hadoop.lies_there(theirs)
+    described = _describe_paths(files.where(~there) if theirs else files, tasks, task)
     if theirs:
-        there = hadoop.lies_there(theirs)
-        described = _describe_contents(files.where(there), theirs, task)
-        files = files.where(~there)
-    if len(theirs) < count:
-        opened = _describe_paths(files, task_count(count, settings.run.files_per_task), task)
-        described = opened if described is None else opened.unionByName(described)
-    assert described is not None
+        described = described.unionByName(_describe_contents(files.where(there), theirs, task))
     return described.drop("lacking", "known_s")
 
 

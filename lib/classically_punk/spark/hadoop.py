@@ -74,7 +74,7 @@ def among(paths: Iterable[bytes]) -> list[bytes]:
 def lies_there(paths: Sequence[bytes]) -> Column:
     """Whether `path_bytes` has the scheme of one of the paths that only Hadoop reads."""
     schemes = sorted({path.partition(b"://")[0] + b"://" for path in paths})
-    return reduce(or_, (F.startswith(F.col("path_bytes"), F.lit(scheme)) for scheme in schemes))
+    return reduce(or_, (F.startswith(F.col("path_bytes"), F.lit(scheme)) for scheme in schemes), F.lit(False))
 
 
 def contents(files: DataFrame, paths: Sequence[bytes], most_bytes: int) -> DataFrame:
