@@ -73,6 +73,13 @@ def test_clips_that_tie_groups_together_are_left_to_a_fit(monkeypatch: pytest.Mo
         dealt(monkeypatch, came(("a", "jazz", "miles", "old")), *kin)
 
 
+def test_clips_of_a_new_genre_are_left_to_a_fit() -> None:
+    model: Any = SimpleNamespace(genres=GENRES)
+    update.need_genres(came(("a", "jazz", None, "a")), model)
+    with pytest.raises(NotBySumsError, match="the model knows no samba, zouk"):
+        update.need_genres(came(("a", "zouk", None, "a"), ("b", "samba", None, "b")), model)
+
+
 def test_sums_of_slots_are_added_by_cell_in_the_order_of_the_models_genres() -> None:
     more = Kept("design", {**KEPT.slots, ("r2", 1, 0): slot({"rock": 2, "jazz": 3}, ("rock", "jazz"))})
     rows, clips = more.by_cell(("blues", *GENRES))

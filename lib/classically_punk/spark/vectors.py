@@ -154,11 +154,12 @@ def training(
 ) -> Training:
     """Everything a model may learn from: the rows of learnable clips, or of those of them in `only` (clip_id).
 
-    Classes are the genres that are there, or those given. Raises ConfigError where there are fewer than two.
+    Classes are the genres that are there, or those given. With `only`, inputs are those of the model alone. Raises
+    ConfigError where there are fewer than two genres.
     """
     name = settings.model.feature_set
     names = catalogue.model_names(name)
-    present = set(warehouse.read("features").columns)
+    present = set(warehouse.read("features").columns) if only is None else set()
     beside = tuple(
         n
         for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
