@@ -49,7 +49,7 @@ def _in_16_bits(samples: NDArray[np.floating]) -> NDArray[np.int16]:
 def write_corpus(root: Path, sources: Sources, seconds: float, clips: int, first: int = 0) -> int:
     """Clips `first` … `first + clips - 1` of that length below `root`/genre -> bytes written.
 
-    A clip is two tracks of its genre from two places, at two levels: other clips sound alike, but none is a copy.
+    A clip is two tracks of its genre from two places, at two levels and speeds: others sound alike, but none is a copy.
     """
     total = 0
     for genre in sources:
@@ -64,14 +64,16 @@ def write_corpus(root: Path, sources: Sources, seconds: float, clips: int, first
 def mixed(sources: Sources, seconds: float, clips: int, first: int = 0) -> Iterator[tuple[int, str, NDArray[np.int16]]]:
     """Number, genre and samples (n,) of each clip; a clip depends on its number alone."""
     size, genres = round(seconds * RATE), sorted(sources)
+    steps = np.arange(size)
     for number in range(first, first + clips):
         genre = genres[number % len(genres)]
         chance = np.random.Generator(np.random.PCG64([number, size]))
         tracks = [sources[genre][at] for at in chance.integers(len(sources[genre]), size=2)]
-        starts = (chance.random(2) * [track.size for track in tracks]).astype(int).tolist()
+        starts, speeds = chance.random(2) * [track.size for track in tracks], chance.uniform(0.8, 1.25, 2)
         levels = chance.uniform(0.25, 0.5, 2).astype(np.float32)
+        places = (start + speed * steps for start, speed in zip(starts.tolist(), speeds.tolist(), strict=True))
         # a track begins anew where it ends
-        parts = (track.take(range(at, at + size), mode="wrap") for track, at in zip(tracks, starts, strict=True))
+        parts = (track.take(at.astype(np.int64), mode="wrap") for track, at in zip(tracks, places, strict=True))
         one, other = (level * part for level, part in zip(levels, parts, strict=True))
         yield number, genre, (one + other).astype(np.int16)
 

@@ -1,9 +1,9 @@
 """Does a clip cost the same in a large corpus as in a small one, and how much of the processors goes into it?
 
 `share`: the same files described by one process, a pool of processes, Ray Data (`--beside FOLDER`: installed there with
-`pip install --target FOLDER -r bench/scale.txt`) and Spark, side by side. `growth`: whole runs of `ingest_clips` over
-corpora of 1 000, 10 000 and 100 000 clips, the last once more with nothing new and with one new file, in processes of
-their own. `driver`: what the walk of a million files costs the driver. `sums`: training in one pass.
+`pip install --no-deps --target FOLDER -r bench/scale.txt`) and Spark, side by side. `growth`: whole runs of
+`ingest_clips` over corpora of 1 000, 10 000 and 100 000 clips, the last once more with nothing new and with one new
+file, in processes of their own. `driver`: what the walk of a million files costs. `sums`: training in one pass.
 
 Spark's times are those of a whole run, from the walk to the committed tables, less the price of starting one: the same
 run over 20 clips in the same session. The machine may be shared: shares are taken side by side, in turns.
@@ -19,7 +19,6 @@ import importlib.util
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -29,12 +28,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
 from math import log
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from describing import bare, describe
 from inflated import Sources, recorded_sources, synthetic_sources, write_corpus
 
 from classically_punk.audio import inventory
@@ -64,31 +63,6 @@ def cores() -> int:
 # What is compared: a list of files in, a row a file out.
 
 
-@lru_cache(maxsize=1)
-def describer() -> Callable[[bytes], dict[str, Any]]:
-    """What a Spark worker calls, without Spark: decodes in a child process, describes, takes the fingerprint."""
-    from classically_punk.spark.worker import Task, worker_of_this_process
-
-    settings = Settings()
-    features = settings.features
-    task = Task(settings.limits, features.segment_s, features.whole_clip_s, "bench", exhibits=False)
-    return worker_of_this_process(task).describe_path
-
-
-def describe(path: bytes) -> dict[str, Any]:
-    """One file -> its row. Raises ValueError for a reject: a corpus of this benchmark has none."""
-    row = describer()(path)
-    if row.get("reason"):
-        raise ValueError(f"{inventory.path_text(path)}: {row['reason']}")
-    return row
-
-
-def bare(files: Sequence[bytes]) -> None:
-    """One process."""
-    for file in files:
-        describe(file)
-
-
 class Pool:
     """As many processes as cores."""
 
@@ -110,7 +84,7 @@ def ray_data() -> Callable[[Sequence[bytes]], None] | None:
         return None
     ray = importlib.import_module("ray")
     data = importlib.import_module("ray.data")
-    ray.init(num_cpus=cores(), include_dashboard=False, logging_level="ERROR")
+    ray.init(num_cpus=cores(), include_dashboard=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
     data.DataContext.get_current().enable_progress_bars = False
 
     class Described:
@@ -272,7 +246,8 @@ def skew(log_folder: Path) -> Figures:
 def share(place: Path, sources: Sources, scale: float, rounds: int) -> Figures:
     """The same files described in four ways, in turns."""
     figures: Figures = {}
-    ways: dict[str, Callable[[Sequence[bytes]], None]] = {"bare": bare, "pool": Pool()}
+    pool = Pool()
+    ways: dict[str, Callable[[Sequence[bytes]], None]] = {"bare": bare, "pool": pool}
     ray = ray_data()
     if ray is not None:
         ways["ray"] = ray
@@ -309,8 +284,10 @@ def share(place: Path, sources: Sources, scale: float, rounds: int) -> Figures:
             print(f"{seconds:g} s, {clips} clips, {rounds} rounds: {_told(took)}", flush=True)
             shutil.rmtree(corpus)
     finally:
-        ways["pool"].close()  # type: ignore[attr-defined]
+        pool.close()
         ingest.close()
+        if ray is not None:
+            importlib.import_module("ray").shutdown()
     return figures
 
 
@@ -421,15 +398,21 @@ def walk(files: int) -> int:
         yield from found
 
     with tempfile.TemporaryDirectory() as folder:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = _peak_mb()
         inventory.walk = names
         start = time.perf_counter()
         no_session: Any = None  # the walk and what is put aside of it need none
         Warehouse(no_session, Path(folder)).put_batches("seen", ingest.seen_files(b"/corpus", Settings()))
         took = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"files": files, "s": took, "peak_mb": peak / 1024, "before_mb": before / 1024}))
+        peak = _peak_mb()
+    print(json.dumps({"files": files, "s": took, "peak_mb": peak, "before_mb": before}))
     return 0
+
+
+def _peak_mb() -> float:
+    """Most resident memory that this process has had; what `getrusage` tells begins with its parent's."""
+    words = Path("/proc/self/status").read_text().split()
+    return int(words[words.index("VmHWM:") + 1]) / 1024
 
 
 def sums(rows: Sequence[int]) -> Figures:
@@ -481,7 +464,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return walk(asked.walk)
     if asked.beside:
         sys.path.append(str(asked.beside))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(asked.beside)]))
+    # other processes import what they are to do
+    paths = (os.environ.get("PYTHONPATH"), str(Path(__file__).parent), str(asked.beside or ""))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     load, start = os.getloadavg()[0], time.perf_counter()
     small = asked.clips / max(SIZES)
     sizes = sorted({*(size for size in SIZES if size < asked.clips), asked.clips})

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from classically_punk.spark.delta_log import HINT, mend, take_away_unborn
+from classically_punk.spark.delta_log import HINT, last_change, mend, take_away_unborn
 
 
 @pytest.fixture
@@ -93,3 +93,24 @@ def test_a_table_and_other_peoples_files_are_never_taken_away(table: Path, tmp_p
     (tmp_path / "music" / "song.wav").write_bytes(b"RIFF")
     assert not take_away_unborn(tmp_path / "music")
     assert (other / "song.wav").exists()
+
+
+def test_the_last_change_moves_with_rows_and_not_with_upkeep(table: Path) -> None:
+    before = last_change(table)
+    assert before is not None
+    assert before[0] == 6
+    DeltaTable(table).optimize.compact()
+    assert DeltaTable(table).version() == 7
+    assert last_change(table) == before
+    write_deltalake(table, pa.table({"n": [7]}), mode="append")
+    after = last_change(table)
+    assert after is not None
+    assert after[0] == 8
+    # a commit that was lost and made anew under the same number is another one
+    (table / "_delta_log" / f"{8:020d}.json").unlink()
+    write_deltalake(table, pa.table({"n": [8]}), mode="append")
+    again = last_change(table)
+    assert again is not None
+    assert again[0] == 8
+    assert again != after
+    assert last_change(table.with_name("none")) is None

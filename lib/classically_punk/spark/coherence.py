@@ -8,8 +8,6 @@ run that changes anything derives everything anew. Without the file, too. Upkeep
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 
 from classically_punk import atomic
 from classically_punk.spark import near_duplicates
@@ -41,11 +39,4 @@ def remember(warehouse: Warehouse, near_duplicates: int) -> None:
 
 
 def _changes(warehouse: Warehouse) -> dict[str, list[object] | None]:
-    found: dict[str, list[object] | None] = {}
-
-    def ask(name: str) -> None:
-        found[name] = warehouse.last_change(name)
-
-    steps: list[Callable[[], None]] = [partial(ask, name) for name in TABLES]
-    warehouse.at_once(*steps)
-    return {name: found[name] for name in TABLES}
+    return {name: warehouse.last_change(name) for name in TABLES}

@@ -6,6 +6,7 @@ not there stops delta-rs, a checkpoint of which half is there stops every reader
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,6 +16,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 HINT = "_last_checkpoint"
+LOOKED_BACK = 10
+"""Commits among which the last change is looked for."""
+UPKEEP = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES", "CLUSTER BY")
+"""How operations begin that leave every row as it is."""
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 _COMMIT = re.compile(r"(\d{20})\.json")
 
@@ -56,6 +61,26 @@ def take_away_unborn(table: Path) -> bool:
         return False
     shutil.rmtree(table)
     return True
+
+
+def last_change(table: Path) -> list[object] | None:
+    """The folder of a local Delta table -> version and digest of its newest commit but upkeep, which moves no row.
+
+    None where upkeep alone fills the last few commits, or there is none.
+    """
+    log = table / "_delta_log"
+    names = [file.name for file in log.iterdir()] if log.is_dir() else []
+    commits = sorted((int(match[1]) for name in names if (match := _COMMIT.fullmatch(name))), reverse=True)
+    for version in commits[:LOOKED_BACK]:
+        content = (log / f"{version:020d}.json").read_bytes()
+        if not _operation(content).startswith(UPKEEP):
+            return [version, hashlib.sha256(content).hexdigest()]
+    return None
+
+
+def _operation(commit: bytes) -> str:
+    told = [json.loads(line) for line in commit.splitlines() if line.startswith(b'{"commitInfo"')]
+    return str(told[0]["commitInfo"].get("operation", "")) if told else ""
 
 
 def _name(version: int) -> str:

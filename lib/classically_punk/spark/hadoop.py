@@ -68,7 +68,11 @@ def _walk(spark: SparkSession, root: bytes) -> Iterator[Found]:
 
 def theirs(files: DataFrame) -> list[bytes]:
     """`path_bytes` of those rows that only Hadoop reads; of a local corpus nothing comes to the driver."""
-    rows = files.where(F.col("path_bytes").cast("string").rlike("^" + REMOTE.pattern.decode())).select("path_bytes").collect()
+    rows = (
+        files.where(F.col("path_bytes").cast("string").rlike("^" + REMOTE.pattern.decode()))
+        .select("path_bytes")
+        .collect()
+    )
     return [path for path in (bytes(row[0]) for row in rows) if is_hadoops(path)]
 
 

@@ -52,10 +52,6 @@ STAGED = {
     "compression": "lz4_raw",
     "parquet.enable.dictionary": "false",
 }
-LOOKED_BACK = 10
-"""Commits among which the last change of a table is looked for."""
-UPKEEP = ("OPTIMIZE", "VACUUM")
-"""How operations begin that leave every row as it is."""
 STATISTICS = {
     "features": ("clip_id", "segment", "genre", "feature_set"),
     "altered_features": ("clip_id", "segment", "genre", "feature_set", "alteration"),
@@ -222,12 +218,8 @@ class Warehouse:
         return int(row["version"])
 
     def last_change(self, name: str) -> list[object] | None:
-        """Version, run and time of the newest commit that changed rows; None where upkeep alone fills the last few."""
-        log = DeltaTable.forPath(self.spark, self.path(name)).history(LOOKED_BACK)
-        for row in log.select("version", "userMetadata", "timestamp", "operation").collect():
-            if not row["operation"].startswith(UPKEEP):
-                return [row["version"], row["userMetadata"], row["timestamp"].isoformat()]
-        return None
+        """What tells the newest commit that changed rows from any other; None where upkeep alone fills the last few."""
+        return delta_log.last_change(self.root / name)
 
     def append(self, name: str, rows: DataFrame) -> None:
         """Adds rows in one commit; columns that the rows lack become null."""

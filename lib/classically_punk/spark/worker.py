@@ -101,7 +101,9 @@ class Worker:
                 raise ChangedDuringReadError("size or time changed since it was listed")
             return self.decoder.decode_content(content)
 
-        return self._guarded(opened, lambda clip: self._described(clip, genre, lacking))
+        rows = [self._guarded(opened, lambda clip: self._described(clip, genre, lacking))]
+        self._show(rows)
+        return rows[0]
 
     def describe_path(self, path: bytes) -> dict[str, Any]:
         """One file by name alone -> one row of `DESCRIBED`."""
