@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from classically_punk.settings import Settings
 from classically_punk.spark import schemas
@@ -89,7 +91,10 @@ class Run:
             self.counts,
             self.seconds,
         )
-        rows = warehouse.spark.createDataFrame([row], schemas.RUNS)
+        # as Arrow: rows of Python's own would need a worker of Spark's to be started for them
+        columns = zip(row, to_arrow_schema(schemas.RUNS, timezone="UTC"), strict=True)
+        values = [pa.array([list(v.items()) if isinstance(v, dict) else v], field.type) for v, field in columns]
+        rows = warehouse.spark.createDataFrame(pa.table(values, names=schemas.RUNS.names), schemas.RUNS)
         if state == "running":
             warehouse.append("runs", rows)
         else:
