@@ -12,6 +12,8 @@ FREE = ("spark.executorEnv.", "spark.yarn.appMasterEnv.", "spark.kubernetes.driv
 """Beginnings after which any name may follow."""
 VOLUMES = tuple(f"spark.kubernetes.{who}.volumes.persistentVolumeClaim." for who in ("driver", "executor"))
 OF_A_VOLUME = ("options.claimName", "mount.path", "mount.readOnly")
+OF_A_SINK = tuple(f"spark.metrics.conf.*.sink.prometheusServlet.{key}" for key in ("class", "path"))
+"""Read by Spark's metrics by name alone; tests/jobs/test_serve_tables.py reads what comes of them."""
 NAMED_IN_DELTA = {"spark.databricks.delta.snapshotPartitions", "spark.sql.catalog.spark_catalog"}
 REGISTRIES = (
     "org.apache.spark.internal.config.package$",
@@ -33,7 +35,7 @@ def keys(name: str) -> list[str]:
 
 
 def known(spark: SparkSession, key: str) -> bool:
-    if key.startswith(FREE) or key in NAMED_IN_DELTA:
+    if key.startswith(FREE) or key in NAMED_IN_DELTA or key in OF_A_SINK:
         return True
     if key.startswith(VOLUMES):
         return key.endswith(OF_A_VOLUME)

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from tests.spark.conftest import Bench, make_corpus
 from tests.spark.test_models import frame
-from tests.spark.test_sums import assert_nowhere
+from tests.upkeep.test_sums import assert_nowhere
 
 from classically_punk.modelling import published
 from classically_punk.settings import Settings

@@ -115,8 +115,9 @@ def _moved(warehouse: Warehouse, settings: Settings, data: Training, current: Pu
 def _standings(data: Training, clips: pd.DataFrame, model: PublishedModel) -> Floats:
     """Mean columns of some clips, in the standard deviations of `model`: (n, k) in the order of its columns."""
     design = data.design_of(model.transform or Transform(model.inputs))
-    listed = data.rows.sparkSession.createDataFrame(clips[["clip_id"]], "clip_id string")
-    some = replace(data, clips=clips, rows=data.rows.join(F.broadcast(listed), "clip_id", "left_semi"))
+    placed = clips[["clip_id"]].assign(at=range(len(clips)))
+    listed = data.rows.sparkSession.createDataFrame(placed, "clip_id string, at int")
+    some = replace(data, clips=clips, rows=data.rows.drop("at").join(F.broadcast(listed), "clip_id"))
     means = vectors.clip_columns(some, {"": design})[""]
     at = [design.transform.outputs.index(name) for name in model.feature_names]
     return np.asarray((means[:, at] - np.asarray(model.means)) / np.asarray(model.scales))
