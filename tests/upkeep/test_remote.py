@@ -187,9 +187,9 @@ def test_an_object_store_gives_the_rows_of_a_folder_and_loses_nothing(
     plan_of = ingest.plan_of
     with pytest.MonkeyPatch.context() as patch:
 
-        def then_gone(*words: object) -> object:
+        def then_gone(*words: object, **more: object) -> object:
             server.stop()
-            return plan_of(*words)  # type: ignore[arg-type]
+            return plan_of(*words, **more)  # type: ignore[arg-type]
 
         patch.setattr(ingest, "plan_of", then_gone)
         run = far.run(ingest_clips)

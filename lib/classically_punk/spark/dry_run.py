@@ -97,7 +97,7 @@ def first_plan(settings: Settings) -> Plan:
     size = 0
     for some in ingest.seen_files(remote.root_of(settings), settings):
         opened = some.filter(pc.is_null(some["reason"]))
-        actions += Counter(open=len(opened), settle=len(some) - len(opened))
+        actions.update(open=len(opened), settle=len(some) - len(opened))
         size += pc.sum(opened["size_bytes"]).as_py() or 0
     return Plan(dict(actions), size, SECONDS_A_FILE / (os.cpu_count() or 1), None)
 
