@@ -329,6 +329,13 @@ class Settings(BaseSettings):
         is_uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) and not text.startswith("file://")
         return os.fsencode(text) if is_uri else os.fsencode(self.folder(key))
 
+    def present_warehouse(self) -> Path:
+        """`warehouse.root`, which some job has made. Raises ConfigError."""
+        root = self.folder("warehouse.root")
+        if not root.is_dir():
+            raise ConfigError("warehouse.root", f"{root} does not exist: run a job first")
+        return root
+
     def writable_folder(self, key: str) -> Path:
         """`folder(key)`, made if it is missing and proven writable. Raises ConfigError."""
         folder = self.folder(key)

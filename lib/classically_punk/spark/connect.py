@@ -39,9 +39,7 @@ def serve_tables(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         settings = Settings.from_command_line(words)
-        root = settings.folder("warehouse.root")
-        if not root.is_dir():
-            raise ConfigError("warehouse.root", f"{root} does not exist: run a job first")
+        root = settings.present_warehouse()
         if len(os.environ.get(TOKEN, "")) < SHORTEST_TOKEN:
             how = f"export {TOKEN}=$(openssl rand -hex 24)"
             raise ConfigError(TOKEN, f"set it to a secret of {SHORTEST_TOKEN} signs or more, for example: {how}")

@@ -20,9 +20,7 @@ def open_tables(settings: Settings, properties: Path = Path("conf/spark/local.co
     Memory and Java options only count where no session ran in this process before. Raises ConfigError where there is no
     warehouse or no properties file.
     """
-    root = settings.folder("warehouse.root")
-    if not root.is_dir():
-        raise ConfigError("warehouse.root", f"{root} does not exist: run a job first")
+    root = settings.present_warehouse()
     os.environ["PYSPARK_PYTHON"] = sys.executable  # the workers' interpreter, whatever python3 is on the path
     builder = SparkSession.builder.appName("classically-punk interactive")
     for key, value in _read(properties).items():

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from classically_punk.errors import ConfigError, PunkError
+from classically_punk.errors import PunkError
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings
 from classically_punk.spark import functions
@@ -47,9 +47,7 @@ def query(argv: Sequence[str] | None = None) -> int:
 def _here(words: Sequence[str]) -> SparkSession:
     """A session of this machine with tables and functions in place. Raises ConfigError."""
     settings = Settings.from_command_line(words)
-    root = settings.folder("warehouse.root")
-    if not root.is_dir():
-        raise ConfigError("warehouse.root", f"{root} does not exist: run a job first")
+    root = settings.present_warehouse()
     spark = session("sql")
     try:
         Warehouse(spark, root).open()
