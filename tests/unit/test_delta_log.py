@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from pyarrow import parquet as pq
 
-from classically_punk.spark.delta_log import HINT, last_change, mend, take_away_unborn
+from classically_punk.spark.delta_log import HINT, added_since, last_change, mend, take_away_unborn
 
 
 @pytest.fixture
@@ -114,3 +116,56 @@ def test_the_last_change_moves_with_rows_and_not_with_upkeep(table: Path) -> Non
     assert again[0] == 8
     assert again != after
     assert last_change(table.with_name("none")) is None
+
+
+def test_what_was_only_added_is_told_file_by_file(table: Path) -> None:
+    before = last_change(table)
+    nothing = added_since(table, before)
+    assert nothing is not None
+    assert (nothing.files, nothing.rows) == ((), 0)
+    write_deltalake(table, pa.table({"n": [7, 8]}), mode="append")
+    write_deltalake(table, pa.table({"n": [9]}), mode="append")
+    found = added_since(table, before)
+    assert found is not None
+    assert found.rows == 3
+    assert sorted(n for file in found.files for n in pq.read_table(table / file)["n"].to_pylist()) == [7, 8, 9]
+
+
+def replaced(table: Path) -> None:
+    write_deltalake(table, pa.table({"n": [7]}), mode="overwrite")
+
+
+def taken_away(table: Path) -> None:
+    DeltaTable(table).delete("n = 3")
+
+
+def moved(table: Path) -> None:
+    DeltaTable(table).optimize.compact()
+
+
+def widened(table: Path) -> None:
+    write_deltalake(table, pa.table({"n": [7], "m": [1]}), mode="append", schema_mode="merge")
+
+
+def lost(table: Path) -> None:
+    for _ in range(2):
+        write_deltalake(table, pa.table({"n": [7]}), mode="append")
+    (table / "_delta_log" / f"{7:020d}.json").unlink()
+
+
+def made_anew(table: Path) -> None:
+    (table / "_delta_log" / f"{6:020d}.json").unlink()
+    write_deltalake(table, pa.table({"n": [66]}), mode="append")
+
+
+@pytest.mark.parametrize("change", [replaced, taken_away, moved, widened, lost, made_anew])
+def test_of_any_other_change_it_is_said_that_nothing_is_known(table: Path, change: Callable[[Path], None]) -> None:
+    before = last_change(table)
+    change(table)
+    assert added_since(table, before) is None
+
+
+@pytest.mark.parametrize("change", [None, [], ["6", "x"], [6, "another"], [99, "x"]])
+def test_nothing_is_known_since_a_change_that_is_not_in_the_log(table: Path, change: object) -> None:
+    assert added_since(table, change) is None
+    assert added_since(table.with_name("none"), change) is None

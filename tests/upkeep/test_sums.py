@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tests.spark.test_models import frame, invented_table
 from classically_punk.errors import ConfigError
 from classically_punk.features import PUBLISHED_NAMES
 from classically_punk.modelling import published, training_clips
-from classically_punk.spark import genre_models, pipeline, vectors
+from classically_punk.spark import genre_models, pipeline, sums, update, vectors
 from classically_punk.spark.published_features import import_features
 from classically_punk.spark.withdraw import withdraw_clips
 
@@ -196,6 +197,69 @@ def test_the_number_of_partitions_changes_nothing(grown: Bench, monkeypatch: pyt
             np.testing.assert_allclose(
                 two.second / np.outer(width, width), one.second / np.outer(width, width), atol=1e-9
             )
+
+
+def test_a_few_clips_on_the_driver_give_the_sums_that_executors_give(
+    grown: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse, settings = grown.warehouse.open(), grown.settings
+    clips = vectors.learnable(warehouse, settings).orderBy("clip_id").limit(30).toPandas()
+    only = grown.spark.createDataFrame(clips[["clip_id"]])
+    genres = in_force(grown).genres
+    there, here = vectors.training(warehouse, settings, only=only, genres=genres), None
+    cell = np.arange(30) % 3
+    for files in ((), ("a file that came and lacks most of them",)):
+        if files:
+            name = DeltaTable(str(grown.settings.folder("warehouse.root") / "features")).file_uris()[-1]
+            files = (name.rpartition("/")[2],)
+        here = vectors.few(warehouse, settings, clips, genres, files)
+        assert here is not None
+        assert list(here.clips["clip_id"]) == list(there.clips["clip_id"])
+        for name in (vectors.MAIN, vectors.OF_CLIPS + vectors.MAIN):
+            one, two = (vectors.sums(d, cell, 3, {vectors.MAIN: d.design}, of_clips=True)[name] for d in (here, there))
+            for left, right in zip(one, two, strict=True):
+                assert (left.rows, left.weight) == (right.rows, right.weight)
+                np.testing.assert_allclose(left.means, right.means, rtol=1e-12)
+                np.testing.assert_allclose(left.second, right.second, rtol=1e-9, atol=1e-9 * abs(right.second).max())
+                np.testing.assert_allclose(left.cross, right.cross, atol=1e-9 * abs(right.cross).max())
+        columns = [vectors.clip_columns(d, {vectors.MAIN: d.design})[vectors.MAIN] for d in (here, there)]
+        np.testing.assert_allclose(*columns, rtol=1e-12)
+    there.unpersist()
+    monkeypatch.setattr(vectors, "FEW_ROWS", 29)
+    assert vectors.few(warehouse, settings, clips, genres) is None
+
+
+def test_what_the_logs_of_the_tables_tell_is_what_a_comparison_finds(
+    grown: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clips come, and one that was counted loses its label: by the logs alone, and without them."""
+    warehouse, settings = grown.warehouse.open(), grown.settings
+    assert update.compared(warehouse, settings)[3] == ()  # nothing came
+    clips = warehouse.read("clips")
+    model = grown.spark.createDataFrame(clips.orderBy("clip_id").limit(1).collect(), clips.schema)
+    new = model.withColumn("clip_id", F.lit("f" * 64))
+    unlabelled = model.select("clip_id", F.lit(None).cast("string").alias("genre"))
+    rows = warehouse.read("features").join(model.select("clip_id"), "clip_id", "left_semi")
+    root = grown.settings.folder("warehouse.root")
+    try:
+        warehouse.append("clips", new)
+        warehouse.append("features", rows.withColumn("clip_id", F.lit("f" * 64)))
+        assert sums.added_since(warehouse, settings) is not None
+        came, went, stay, files = update.compared(warehouse, settings)
+        assert [len(part) for part in (came, went, stay)] == [1, 0, 0]
+        assert [str(root / "features" / file) for file in files] == [
+            str(file) for file in sorted((root / "features").glob("*.parquet"), key=os.path.getmtime)[-len(files) :]
+        ]
+        with monkeypatch.context() as patch:
+            patch.setattr(sums, "added_since", lambda *_: None)
+            pd.testing.assert_frame_equal(update.compared(warehouse, settings)[0], came, check_dtype=False)
+        warehouse.assign("clips", unlabelled, ("clip_id",), ("genre",))
+        assert sums.added_since(warehouse, settings) is None
+        assert [len(part) for part in update.compared(warehouse, settings)[:2]] == [1, 1]
+    finally:
+        for name in ("clips", "features"):
+            warehouse.remove(name, new, ("clip_id",))
+        warehouse.assign("clips", model.select("clip_id", "genre"), ("clip_id",), ("genre",))
 
 
 @pytest.mark.parametrize(

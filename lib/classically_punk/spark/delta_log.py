@@ -10,7 +10,10 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -72,10 +75,52 @@ def last_change(table: Path) -> list[object] | None:
     names = [file.name for file in log.iterdir()] if log.is_dir() else []
     commits = sorted((int(match[1]) for name in names if (match := _COMMIT.fullmatch(name))), reverse=True)
     for version in commits[:LOOKED_BACK]:
-        content = (log / f"{version:020d}.json").read_bytes()
+        content = (log / _name_of(version)).read_bytes()
         if not _operation(content).startswith(UPKEEP):
             return [version, hashlib.sha256(content).hexdigest()]
     return None
+
+
+@dataclass(frozen=True)
+class Added:
+    """Data files that were added to a table and nothing else: their names below its folder, and how many rows."""
+
+    files: tuple[str, ...]
+    rows: int
+
+
+def added_since(table: Path, change: object) -> Added | None:
+    """The folder of a local Delta table and a `last_change` -> what was only added to it since.
+
+    None where a row was changed or taken away, where upkeep moved some, or where the log does not tell.
+    """
+    log = table / "_delta_log"
+    names = {file.name for file in log.iterdir()} if log.is_dir() else set()
+    version = change[0] if isinstance(change, list) and change else None
+    if not isinstance(version, int) or _name_of(version) not in names:
+        return None
+    if change != [version, hashlib.sha256((log / _name_of(version)).read_bytes()).hexdigest()]:
+        return None
+    files: list[str] = []
+    rows = 0
+    newest = max(int(match[1]) for name in names if (match := _COMMIT.fullmatch(name)))
+    for later in range(version + 1, newest + 1):
+        if _name_of(later) not in names:
+            return None
+        actions = [json.loads(line) for line in (log / _name_of(later)).read_bytes().splitlines()]
+        if any(kind in action for action in actions for kind in ("remove", "metaData", "protocol")):
+            return None
+        for add in (action["add"] for action in actions if "add" in action):
+            stats: dict[str, Any] = json.loads(add.get("stats") or "{}")
+            if "numRecords" not in stats:
+                return None
+            files.append(unquote(add["path"]))
+            rows += int(stats["numRecords"])
+    return Added(tuple(files), rows)
+
+
+def _name_of(version: int) -> str:
+    return f"{version:020d}.json"
 
 
 def _operation(commit: bytes) -> str:

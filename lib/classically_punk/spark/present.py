@@ -15,22 +15,26 @@ def live(files: DataFrame) -> DataFrame:
     return files.where(ACCEPTED).select("clip_id").distinct()
 
 
-def present_clips(warehouse: Warehouse, *, feedback: bool = False) -> DataFrame:
+def present_clips(warehouse: Warehouse, *, feedback: bool = False, only: DataFrame | None = None) -> DataFrame:
     """Rows of `clips` that have a live file, and the published ones, which never had any.
 
     With `feedback` also what people sent and labelled with a genre of these, where none of these has the same audio.
+    With a few `only` (clip_id), those of them.
     """
-    clips = warehouse.read("clips")
+    clips, files = warehouse.read("clips"), warehouse.read("files")
+    if only is not None and not feedback:  # what people sent depends on all others
+        clips, files = (table.join(F.broadcast(only), "clip_id", "left_semi") for table in (clips, files))
     published = clips.where("decoder = 'published'")
     sent = clips.where("decoder = 'feedback'")
     of_files = clips.where("decoder NOT IN ('published', 'feedback')")
-    present = of_files.join(live(warehouse.read("files")), "clip_id", "left_semi").unionByName(published)
+    present = of_files.join(live(files), "clip_id", "left_semi").unionByName(published)
     if not feedback:
         return present
     sent = sent.join(present.select("genre"), "genre", "left_semi").join(present, "audio_sha256", "left_anti")
     at = F.row_number().over(Window.partitionBy("audio_sha256").orderBy("clip_id"))
     first = sent.withColumn("at", at).where("at = 1")
-    return present.unionByName(first.select(*present.columns))
+    every = present.unionByName(first.select(*present.columns))
+    return every if only is None else every.join(F.broadcast(only), "clip_id", "left_semi")
 
 
 def first_files(warehouse: Warehouse) -> DataFrame:

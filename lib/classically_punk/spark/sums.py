@@ -7,6 +7,7 @@ again in one order each time, and nothing is ever subtracted.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from classically_punk import atomic
 from classically_punk.modelling import digest, folds
 from classically_punk.modelling.arrays import Ints, ModelError
 from classically_punk.modelling.moments import Moments, merge_all
@@ -23,6 +25,7 @@ from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.published import SCHEMA_VERSION
 from classically_punk.settings import Settings
 from classically_punk.spark import schemas
+from classically_punk.spark.delta_log import Added
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 from classically_punk.spark.vectors import MAIN, OF_CLIPS, Training
@@ -33,6 +36,12 @@ PIECE_CLIPS, MOST_PIECES = 2_000, 8
 """A cell is cut into pieces of at least so many clips, into so many at most: one is read again when a clip goes."""
 MOST_SLOTS = 500
 """More are not added up any more: a fit makes one batch of them."""
+
+READ = ("clips", "files", "features")
+"""The tables that tell which clips there are to count."""
+NOTE = "_summed.json"
+"""Names the newest change of each of those, and of the two here, when the sums were written: what only came since is
+all there is to add. Another newest change, or no such file, and all clips are compared."""
 
 Key = tuple[str, int, int]
 
@@ -139,6 +148,36 @@ def write(
     warehouse.overwrite(CLIPS, warehouse.spark.createDataFrame(clips, schemas.SUMMED_CLIPS))
     rows = _rows(told, digests(clips), design_of(settings, data.feature_set), run)
     warehouse.overwrite(SUMS, warehouse.spark.createDataFrame(rows, schemas.SUMS))
+    note(warehouse, settings)
+
+
+def note(warehouse: Warehouse, settings: Settings) -> None:
+    """Notes that the sums are those of the clips that there are now."""
+    told = {"feedback": settings.corpus.feedback} | {name: warehouse.last_change(name) for name in (*READ, SUMS, CLIPS)}
+    atomic.replace(warehouse.root / NOTE, json.dumps(told).encode())
+
+
+def _noted(warehouse: Warehouse) -> dict[str, Any]:
+    """What was noted last, where the sums are as they were then; else nothing."""
+    try:
+        told: dict[str, Any] = json.loads((warehouse.root / NOTE).read_bytes())
+        same = all(told[name] is not None and told[name] == warehouse.last_change(name) for name in (SUMS, CLIPS))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+    return told if same else {}
+
+
+def added_since(warehouse: Warehouse, settings: Settings) -> dict[str, Added] | None:
+    """By table of `READ`, the data files that came since the sums were written; None where more than that happened.
+
+    Whether what people sent is among the clips depends on all others: then it is not known either.
+    """
+    told = _noted(warehouse)
+    if settings.corpus.feedback or told.get("feedback", True):
+        return None
+    found = {name: warehouse.added_since(name, told[name]) for name in READ if name in told}
+    came = {name: added for name, added in found.items() if added is not None}
+    return came if len(came) == len(READ) else None
 
 
 def clear(warehouse: Warehouse) -> None:
@@ -163,10 +202,8 @@ def design_of(settings: Settings, feature_set: str) -> str:
 def kept(warehouse: Warehouse) -> Kept | None:
     """The sums that stand, or None where there are none or the two tables do not fit together."""
     read: dict[str, list[Any]] = {}
-    warehouse.at_once(
-        lambda: read.update(sums=warehouse.read(SUMS).toArrow().to_pylist()),
-        lambda: read.update(counts=warehouse.read(CLIPS).groupBy(*KEY).count().collect()),
-    )
+    counting = [] if _noted(warehouse) else [lambda: read.update(counts=_counts(warehouse))]
+    warehouse.at_once(lambda: read.update(sums=warehouse.read(SUMS).toArrow().to_pylist()), *counting)
     found = read["sums"]
     if not found or len({row["design"] for row in found}) > 1:
         return None
@@ -180,12 +217,17 @@ def kept(warehouse: Warehouse) -> Kept | None:
             return None
         key = (row["batch"], row["cell"], row["piece"])
         slots[key] = Slot(row["model_id"], tuple(row["genres"]), moments, of_clips, row["clips_digest"])
-    counts = {(row["batch"], row["cell"], row["piece"]): row["count"] for row in read["counts"]}
     if len({slot.moments.columns for slot in slots.values()}) > 1:
         return None
-    if counts != {key: slot.clips for key, slot in slots.items() if slot.clips}:
+    if counting and dict(read["counts"]) != {key: slot.clips for key, slot in slots.items() if slot.clips}:
         return None
     return Kept(found[0]["design"], slots)
+
+
+def _counts(warehouse: Warehouse) -> list[tuple[Key, int]]:
+    """Slots that clips are said to be in, and how many."""
+    rows = warehouse.read(CLIPS).groupBy(*KEY).count().collect()
+    return [((row["batch"], row["cell"], row["piece"]), row["count"]) for row in rows]
 
 
 def store(

@@ -174,15 +174,26 @@ class Warehouse:
 
     def rows_of(self, name: str, keys: DataFrame) -> DataFrame:
         """The rows whose key columns are in `keys`; files that hold none of them are read for these columns alone."""
+        return self.rows_in(name, self._files_with(name, keys)).join(F.broadcast(keys), keys.columns, "left_semi")
+
+    def _files_with(self, name: str, keys: DataFrame) -> list[str]:
         place = F.col("_metadata.file_path").alias("file")
         known = self._load(name).select(*keys.columns, place).join(F.broadcast(keys), keys.columns, "left_semi")
         # a table is not partitioned: its files lie beside each other
-        files = [unquote(row["file"].rpartition("/")[2]) for row in known.select("file").distinct().collect()]
-        schema = self.read(name).schema
+        return [unquote(row["file"].rpartition("/")[2]) for row in known.select("file").distinct().collect()]
+
+    def rows_in(self, name: str, files: Sequence[str]) -> DataFrame:
+        """The rows of some of a table's data files, in the columns of this version."""
+        schema = schemas.tables()[name]
         if not files:
             return self.spark.createDataFrame([], schema)
         paths = [GLOB.sub(r"\\\g<0>", str(self.root / name / file)) for file in files]
-        return self.spark.read.schema(schema).parquet(*paths).join(F.broadcast(keys), keys.columns, "left_semi")
+        return self.spark.read.schema(schema).parquet(*paths)
+
+    def values_in(self, name: str, files: Sequence[str], column: str) -> set[str]:
+        """What a text column holds in some of a table's data files, null left out; read by the driver."""
+        read = (parquet.read_table(self.root / name / file, columns=[column]) for file in files)
+        return {value for table in read for value in table[column].to_pylist() if value is not None}
 
     def staged(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows computed once and put aside in the warehouse: what is read back depends on no table and no executor."""
@@ -220,6 +231,10 @@ class Warehouse:
     def last_change(self, name: str) -> list[object] | None:
         """What tells the newest commit that changed rows from any other; None where upkeep alone fills the last few."""
         return delta_log.last_change(self.root / name)
+
+    def added_since(self, name: str, change: object) -> delta_log.Added | None:
+        """The data files that came since a `last_change`, where nothing else happened to rows; else None."""
+        return delta_log.added_since(self.root / name, change)
 
     def append(self, name: str, rows: DataFrame) -> None:
         """Adds rows in one commit; columns that the rows lack become null."""

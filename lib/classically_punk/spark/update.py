@@ -8,8 +8,10 @@ as they were chosen; means and covariance of the decision follow from the sums.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any, cast
 
 import numpy as np
@@ -38,6 +40,8 @@ from classically_punk.spark.tables import Warehouse
 from classically_punk.spark.vectors import MAIN, OF_CLIPS, Training
 
 ONE = "clip_id string"
+MOST_CAME = 200_000
+"""Rows that came, beyond which comparing all clips is no dearer than asking for these."""
 
 
 class NotBySumsError(ModelError):
@@ -124,17 +128,18 @@ def _updated(warehouse: Warehouse, settings: Settings, run: Run) -> str:
     )
     model, kept = cast("tuple[PublishedModel, Kept]", known["standing"])
     wanted: pd.DataFrame = known["wanted"]
-    came, went, stay = known["compared"]
+    came, went, stay, files = known["compared"]
     need_genres(came, model)
-    ids = sorted({*came["clip_id"], *stay["clip_id"], *wanted["clip_id"]})
+    members = pd.concat([came, stay], ignore_index=True)
     warehouse.at_once(
         lambda: known.update(dealt=dealt(warehouse, settings, run, model, kept, came, set(went["clip_id"]))),
-        lambda: known.update(data=_rows(warehouse, settings, model, ids)),
+        lambda: known.update(data=_rows(warehouse, settings, model, members, wanted, files)),
     )
     changes, data = Changes(known["dealt"][0], went, stay, known["dealt"][1]), known["data"]
     try:
         changes, slots = counted(changes, kept, data)
         if not slots and kept.models == {model.model_id}:
+            sums.note(warehouse, settings)
             say(f"model {model.model_id} stands already")
             return model.model_id
         after = Kept(kept.design, {**kept.slots, **slots})
@@ -145,22 +150,22 @@ def _updated(warehouse: Warehouse, settings: Settings, run: Run) -> str:
         if fit.columns_of(_transform(settings).outputs) != model.feature_names:
             raise NotBySumsError("a column that was constant varies now, or the other way round")
         name = _name(model, after, None if data is None else data.copies_digest)
-        slots = {key: replace(slot, model_id=name) for key, slot in slots.items()}
-        listed, added, gone = _listed(warehouse, model), set(changes.came["clip_id"]), set(changes.went["clip_id"])
-        stands = warehouse.read("models").where(F.col("model_id") == name)
-        warehouse.at_once(
-            lambda: sums.store(warehouse, run, kept.design, slots, changes.came, sorted(gone)),
-            lambda: known.update(stands=not stands.limit(1).isEmpty()),
-            lambda: known.update(fresh=_columns(data) if added else None),
-        )
         source = _source(warehouse, settings, model, after, changes)
         rows = genre_models.model_rows(settings, run, source, name, fit, None, layer)
-        if not known["stands"]:
-            warehouse.append("models", warehouse.spark.createDataFrame(rows, schemas.MODELS))
+        slots = {key: replace(slot, model_id=name) for key, slot in slots.items()}
+        listed, added, gone = _listed(warehouse, model), set(changes.came["clip_id"]), set(changes.went["clip_id"])
+        fresh = _columns(data) if added else None
+        # its name tells of this run's batch, if there is one
+        new = any(batch == run.run_id for batch, _, _ in slots)
+        warehouse.at_once(
+            lambda: sums.store(warehouse, run, kept.design, slots, changes.came, sorted(gone)),
+            lambda: known.update(stands=_told(warehouse, name, rows, new=new)),
+        )
+        sums.note(warehouse, settings)
         genre_models.publish(
             warehouse,
             name,
-            lambda new: neighbours.carried(listed, model, new, data, known["fresh"], added, gone),
+            lambda new: neighbours.carried(listed, model, new, data, fresh, added, gone),
             None if known["stands"] else rows,
         )
     finally:
@@ -172,6 +177,14 @@ def _updated(warehouse: Warehouse, settings: Settings, run: Run) -> str:
     return name
 
 
+def _told(warehouse: Warehouse, name: str, rows: list[tuple[Any, ...]], *, new: bool) -> bool:
+    """Whether the rows of a model stood already; now they do. A `new` one cannot have stood."""
+    if not new and not warehouse.read("models").where(F.col("model_id") == name).limit(1).isEmpty():
+        return True
+    warehouse.append("models", warehouse.spark.createDataFrame(rows, schemas.MODELS))
+    return False
+
+
 def need_genres(came: pd.DataFrame, model: PublishedModel) -> None:
     """Raises NotBySumsError for clips of a genre that the model does not have."""
     strange = sorted(set(came["genre"]) - set(model.genres))
@@ -179,10 +192,17 @@ def need_genres(came: pd.DataFrame, model: PublishedModel) -> None:
         raise NotBySumsError(f"the model knows no {', '.join(strange)}")
 
 
-def compared(warehouse: Warehouse, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def compared(
+    warehouse: Warehouse, settings: Settings
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
     """The clips of now against those in the sums, by clip and label: clips that came (clip_id and `vectors.OF_CLIP`),
     and rows of `summed_clips` that went, and that stay in a slot that lost one. With another label a clip does both.
+    Last the data files of features that came with them, where that is known.
     """
+    arrived = _arrived(warehouse, settings)
+    if arrived is not None:
+        none = pd.DataFrame(columns=schemas.SUMMED_CLIPS.names)
+        return arrived[0], none, none, arrived[1]
     now, known = vectors.learnable(warehouse, settings), warehouse.read(sums.CLIPS)
     # two hashes of 64 bits stand for clip and label: numbers are grouped in a tenth of the time of their texts
     pair = (F.xxhash64("clip_id", "genre").alias("one"), F.xxhash64("genre", "clip_id").alias("other"))
@@ -207,7 +227,35 @@ def compared(warehouse: Warehouse, settings: Settings) -> tuple[pd.DataFrame, pd
         gone = warehouse.spark.createDataFrame([(clip,) for clip in went["clip_id"]], ONE)
         of_slots = known.join(F.broadcast(keys), list(sums.KEY), "left_semi")
         stay = of_slots.join(F.broadcast(gone), "clip_id", "left_anti").select(*known.columns).toPandas()
-    return came.astype(object).mask(came.isna(), None), went, stay
+    return _without_nan(came), went, stay, ()
+
+
+def _arrived(warehouse: Warehouse, settings: Settings) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
+    """Clips that came, and the files of their features, by what the logs of the tables say; None where they do not."""
+    added = sums.added_since(warehouse, settings)
+    if added is None or sum(each.rows for each in added.values()) > MOST_CAME:
+        return None
+    ids = sorted(set().union(*(warehouse.values_in(name, each.files, "clip_id") for name, each in added.items())))
+    if not ids:
+        return pd.DataFrame(columns=["clip_id", *vectors.OF_CLIP]), ()
+    only = warehouse.spark.createDataFrame([(clip,) for clip in ids], ONE)
+    found: dict[str, pd.DataFrame] = {}
+    known = warehouse.read(sums.CLIPS).select("clip_id", "genre")
+    warehouse.at_once(
+        lambda: found.update(came=vectors.learnable(warehouse, settings, only).toPandas()),
+        lambda: found.update(counted=_having(known, clip_id=ids).toPandas()),
+    )
+    came, was = found["came"], found["counted"][["clip_id", "genre"]]
+    was = was[was["clip_id"].isin(ids)]
+    now = dict(zip(came["clip_id"], came["genre"], strict=True))
+    if any(now.get(clip) != genre for clip, genre in zip(was["clip_id"], was["genre"], strict=True)):
+        return None  # a clip that is counted has gone or changed
+    came = came[~came["clip_id"].isin(was["clip_id"])].sort_values("clip_id", ignore_index=True)
+    return _without_nan(came), added["features"].files
+
+
+def _without_nan(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.astype(object).mask(rows.isna(), None)
 
 
 def dealt(
@@ -252,15 +300,24 @@ def dealt(
 
 def _kin(warehouse: Warehouse, came: pd.DataFrame, units: Sequence[str], gone: set[str]) -> pd.DataFrame:
     """Rows of `summed_clips` that share an artist or a recording with clips that came."""
-    known, spark = warehouse.read(sums.CLIPS), warehouse.spark
     wanted = {"unit": set(units), "recording": set(came["recording"])}
-    found = known.limit(0)
-    for column, values in wanted.items():
-        keys = [(digest.unit_digest(str(value)),) for value in sorted(values)]
-        told = spark.createDataFrame(keys, schemas.SUMMED_CLIPS[column].name + " string")
-        found = found.unionByName(known.join(F.broadcast(told), column, "left_semi").select(*known.columns))
-    kin = found.toPandas().drop_duplicates("clip_id")
+    keys = {column: {digest.unit_digest(str(value)) for value in values} for column, values in wanted.items()}
+    kin = _having(warehouse.read(sums.CLIPS), **keys).toPandas()
+    kin = kin[kin["unit"].isin(keys["unit"]) | kin["recording"].isin(keys["recording"])]
     return kin[~kin["clip_id"].isin(gone)]
+
+
+def _having(rows: DataFrame, **values: Iterable[str]) -> DataFrame:
+    """Rows with one of the values in one of the columns, by a hash of 64 bits: a few others may be among them.
+
+    Numbers are looked up in a fraction of the time of their texts.
+    """
+    found, columns = rows, rows.columns
+    for column, wanted in values.items():
+        keys = rows.sparkSession.createDataFrame([(one,) for one in sorted(wanted)], "value string")
+        keys = keys.select(F.xxhash64("value").alias(f"hash_{column}"), F.lit(True).alias(f"has_{column}")).distinct()
+        found = found.withColumn(f"hash_{column}", F.xxhash64(column)).join(F.broadcast(keys), f"hash_{column}", "left")
+    return found.where(reduce(or_, (F.col(f"has_{column}") for column in values))).select(*columns)
 
 
 def _cells(
@@ -287,10 +344,23 @@ def _columns(data: Training | None) -> Floats | None:
     return None if data is None else vectors.clip_columns(data, {MAIN: data.design})[MAIN]
 
 
-def _rows(warehouse: Warehouse, settings: Settings, model: PublishedModel, ids: Sequence[str]) -> Training | None:
-    """The training rows of these clips; None where there are none."""
-    if not ids:
-        return None
+def _rows(
+    warehouse: Warehouse,
+    settings: Settings,
+    model: PublishedModel,
+    members: pd.DataFrame,
+    wanted: pd.DataFrame,
+    files: Sequence[str],
+) -> Training | None:
+    """The training rows of the clips to count, and of those whose altered copies are wanted; None for no clips.
+
+    `files` are data files that they are probably in.
+    """
+    if wanted.empty:
+        data = None if members.empty else vectors.few(warehouse, settings, members, model.genres, files)
+        if members.empty or data is not None:
+            return data
+    ids = sorted({*members["clip_id"], *wanted["clip_id"]})
     only = warehouse.spark.createDataFrame([(clip,) for clip in ids], ONE)
     return vectors.training(warehouse, settings, only=only, genres=model.genres)
 
@@ -385,7 +455,12 @@ def _source(warehouse: Warehouse, settings: Settings, model: PublishedModel, kep
     if changes.went.empty and not changes.came.empty and changes.new_groups >= 0:
         groups = model.training.groups + changes.new_groups
     else:
-        groups = warehouse.read(sums.CLIPS).select("unit").distinct().count()
+        went, came = (
+            warehouse.spark.createDataFrame([(value,) for value in sorted(set(rows[column]))], f"{column} string")
+            for rows, column in ((changes.went, "clip_id"), (changes.came, "unit"))
+        )
+        stay = warehouse.read(sums.CLIPS).join(F.broadcast(went), "clip_id", "left_anti").select("unit")
+        groups = stay.unionByName(came).distinct().count()
     transform = _transform(settings)
     return Source(model.genres, transform, model.feature_set, kept.clips, groups, kept.digest, "sums")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -137,9 +137,12 @@ class Training:
         return np.asarray([place[genre] for genre in self.clips["genre"]], dtype=np.int64)
 
 
-def learnable(warehouse: Warehouse, settings: Settings) -> DataFrame:
-    """Clips that a model may learn from, where they are described: present, labelled, one per audio; with `OF_CLIP`."""
-    clips = present_clips(warehouse, feedback=settings.corpus.feedback)
+def learnable(warehouse: Warehouse, settings: Settings, only: DataFrame | None = None) -> DataFrame:
+    """Clips that a model may learn from, where they are described: present, labelled, one per audio; with `OF_CLIP`.
+
+    With a few `only` (clip_id), those of them.
+    """
+    clips = present_clips(warehouse, feedback=settings.corpus.feedback, only=only)
     clips = clips.where("genre IS NOT NULL AND duplicate_of IS NULL")
     clips = clips.withColumn("synthetic", F.array_contains("warnings", "SYNTHETIC"))
     # clips that never had a file have neither audio nor copies
@@ -165,13 +168,9 @@ def training(
         for n in dict.fromkeys((*catalogue.control_names(False), *catalogue.control_names(True)))
         if n in present - {*names}
     )
-    clips = learnable(warehouse, settings)
+    clips = learnable(warehouse, settings, only)
     features = warehouse.read("features") if only is None else warehouse.rows_of("features", only)
-    if only is not None:
-        clips = clips.join(F.broadcast(only), "clip_id", "left_semi")
-    # every row carries classic57, whichever set it was described for
-    known = {catalogue.feature_set_id(n, settings.features.segment_s) for n in {name, "punk"}}
-    features = features.where(F.col("feature_set").isin(*known))
+    features = features.where(F.col("feature_set").isin(*_known_sets(settings)))
     features = features.dropna(subset=list(names)).drop("genre")
     rows = features.join(clips, "clip_id")
     of_clip = Window.partitionBy("clip_id")
@@ -192,18 +191,93 @@ def training(
         raise ConfigError("corpus.root", f"training needs labelled clips of at least two genres, found {found}")
     frame["group_id"] = folds.joined_groups(list(frame["clip_id"]), list(frame["group_id"]), list(frame["recording"]))
     units = folds.unit_keys(list(frame["clip_id"]), list(frame["group_id"]))
-    feature_set = catalogue.feature_set_id(name, settings.features.segment_s)
     placed = _placed(rows, frame, genres, units).persist(StorageLevel.MEMORY_AND_DISK)
     if only is None:
         placed.count()
         rows.unpersist()
     inputs = (*names, *beside, LENGTH)
-    made = Training(frame, placed, genres, inputs, Transform(names), feature_set, units)
+    made = Training(frame, placed, genres, inputs, Transform(names), _set_id(settings), units)
     return replace(made, transform=_transform(made, settings))
+
+
+def _set_id(settings: Settings) -> str:
+    return catalogue.feature_set_id(settings.model.feature_set, settings.features.segment_s)
+
+
+def _known_sets(settings: Settings) -> list[str]:
+    """Sets of which a row has the model's columns: every row carries classic57, whichever it was described for."""
+    names = {settings.model.feature_set, "punk"}
+    return [catalogue.feature_set_id(name, settings.features.segment_s) for name in names]
 
 
 LENGTH = "length_s"
 """How long a clip is: not music, but it may tell the genre."""
+
+
+class AtHand:
+    """Rows that the driver holds: a pass over them, by the functions that executors run, needs no executor."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+
+    def mapInArrow(  # noqa: N802  (as a DataFrame calls it)
+        self, function: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]], _: str
+    ) -> AtHand:
+        """Batches of rows in, batches out."""
+        return AtHand(pa.Table.from_batches(list(function(iter(self._rows.to_batches())))))
+
+    def toArrow(self) -> pa.Table:  # noqa: N802
+        """The rows."""
+        return self._rows
+
+    def unpersist(self) -> None:
+        """Nothing is kept elsewhere."""
+
+
+FEW_ROWS = 40_000
+"""Rows that the driver takes at most: some 80 MB of 235 columns."""
+
+
+def few(
+    warehouse: Warehouse, settings: Settings, clips: pd.DataFrame, genres: Sequence[str], files: Sequence[str] = ()
+) -> Training | None:
+    """The rows of these clips (clip_id, `OF_CLIP`) as `training` gives them, on the driver, for passes alone.
+
+    They are looked for in `files` of the table first, and everywhere unless all are there. Without clips that are not
+    described. None where there are more than `FEW_ROWS` rows of features.
+    """
+    only = warehouse.spark.createDataFrame(clips[["clip_id"]], "clip_id string")
+    if files:
+        some = warehouse.rows_in("features", files).join(F.broadcast(only), "clip_id", "left_semi")
+        data = _few(settings, clips, genres, some)
+        if data is not None and len(data.clips) == len(clips):
+            return data
+    return _few(settings, clips, genres, warehouse.rows_of("features", only))
+
+
+def _few(settings: Settings, clips: pd.DataFrame, genres: Sequence[str], rows: DataFrame) -> Training | None:
+    names, set_id = catalogue.model_names(settings.model.feature_set), _set_id(settings)
+    rows = rows.where(F.col("feature_set").isin(*_known_sets(settings)))
+    found = rows.select("clip_id", "segment", *names).limit(FEW_ROWS + 1).toArrow()
+    if found.num_rows > FEW_ROWS:
+        return None
+    x = np.column_stack([found[name].to_numpy() for name in names])  # null is NaN here
+    told = pd.DataFrame({"clip_id": found["clip_id"].to_pylist(), "segment": found["segment"].to_numpy()})
+    told = told[~np.isnan(x).any(axis=1)].sort_values(["clip_id", "segment"])
+    segmented = told.groupby("clip_id")["segment"].transform("max") >= 0
+    told = told[(told["segment"] >= 0) | ~segmented]
+    clips = clips[clips["clip_id"].isin(told["clip_id"])].sort_values("clip_id", ignore_index=True)
+    place = {clip: at for at, clip in enumerate(clips["clip_id"])}
+    of_genre = {genre: at for at, genre in enumerate(genres)}
+    y = np.asarray([of_genre[genre] for genre in clips["genre"]], dtype=np.int32)
+    at = np.asarray([place[clip] for clip in told["clip_id"]], dtype=np.int32)
+    weight = 1 / np.bincount(at, minlength=len(clips))[at]
+    flat = x[told.index.to_numpy()].ravel()
+    offsets = np.arange(0, flat.size + 1, len(names), dtype=np.int32)
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+    here = cast("DataFrame", AtHand(pa.table({"at": at, "y": y[at], "weight": weight, "x": lists})))
+    data = Training(clips, here, tuple(genres), names, Transform(names), set_id, tuple(clips["clip_id"]))
+    return replace(data, transform=_transform(data, settings))
 
 
 def _transform(data: Training, settings: Settings) -> Transform:
@@ -235,8 +309,14 @@ def _placed(rows: DataFrame, clips: pd.DataFrame, genres: tuple[str, ...], units
     table = pd.DataFrame(told | {"unit": list(units)})
     known = rows.sparkSession.createDataFrame(table, "clip_id string, at int, y int, unit string")
     joined = rows.join(F.broadcast(known), "clip_id").select("clip_id", "segment", "unit", "at", "y", "weight", "x")
-    partitions = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
-    return joined.repartition(partitions, "unit").sortWithinPartitions("unit", "clip_id", "segment")
+    return joined.repartition(_partitions(rows), "unit").sortWithinPartitions("unit", "clip_id", "segment")
+
+
+def _partitions(rows: DataFrame | AtHand) -> int:
+    """How many parts a pass is made in."""
+    if isinstance(rows, AtHand):
+        return 1
+    return int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,7 +416,7 @@ def sums(
         yield told({key: merge_all(several) for key, several in parts.items()}, 0)
 
     found = data.rows.mapInArrow(summed, MOMENTS)
-    partitions = int(data.rows.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
+    partitions = _partitions(data.rows)
     if 4 * count * partitions * sum(width**2 for width in widths.values()) > COLLECTED_BYTES:
         found = found.repartition(partitions, "design", "cell").mapInArrow(merged, MOMENTS)
     mine: dict[str, list[list[Moments]]] = {name: [[] for _ in range(count)] for name in names}
