@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from classically_punk import atomic
 from classically_punk.errors import PunkError
-from classically_punk.modelling.arrays import Floats, ModelError, floats
+from classically_punk.modelling.arrays import Floats, Ints, Mask, ModelError, floats
 from classically_punk.modelling.decision import KINDS, Layer
 from classically_punk.modelling.transforms import Transform
 
@@ -73,6 +73,18 @@ class Training:
     clips: int
     groups: int
     digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model says of n clips: index of the `best` genre (n,), whether it is `sure` of it (n,), its `confidence`
+    (n,) 0 to 1, `shares` and `scores` (n, g) of all genres."""
+
+    best: Ints
+    sure: Mask
+    confidence: Floats
+    shares: Floats
+    scores: Floats
 
 
 @dataclass(frozen=True)
@@ -247,19 +259,38 @@ class PublishedModel:
         numbers = np.asarray(segments, dtype=np.int64)
         if numbers.size == 0:
             raise PublishedModelError(f"model {self.model_id}", "a clip without described segments has no answer")
-        used = numbers >= 0 if (numbers >= 0).any() else numbers == -1
-        mean = self.scores(names, np.asarray(values, dtype=np.float64)[used]).mean(axis=0)
-        layer = self.decision.layer
-        shares = layer.probabilities(mean[np.newaxis])[0]
-        best = int(np.argmax(layer.leanings(mean[np.newaxis])[0]))
-        confidence = float(shares[best])
+        told = self.classify_all(names, np.zeros(numbers.size, dtype=np.int64), numbers, values)
+        best, confidence = self.genres[told.best[0]], float(told.confidence[0])
         return Answer(
-            best=self.genres[best],
-            predicted=self.genres[best] if confidence >= self.decision.threshold else None,
+            best=best,
+            predicted=best if told.sure[0] else None,
             confidence=confidence,
-            probabilities=dict(zip(self.genres, shares.tolist(), strict=True)),
-            scores=dict(zip(self.genres, mean.tolist(), strict=True)),
+            probabilities=dict(zip(self.genres, told.shares[0].tolist(), strict=True)),
+            scores=dict(zip(self.genres, told.scores[0].tolist(), strict=True)),
         )
+
+    def classify_all(self, names: Sequence[str], clips: ArrayLike, segments: ArrayLike, values: ArrayLike) -> Answers:
+        """Rows of many clips: column names (c,), the number of each row's clip (n,), side by side and rising, segment
+        numbers (n,), values (n, c) -> the answers of the clips, in their order, as `classify` gives them one by one.
+
+        Raises as `scores`.
+        """
+        clip, segment = np.asarray(clips, dtype=np.int64), np.asarray(segments, dtype=np.int64)
+        starts = np.flatnonzero(np.diff(clip, prepend=-1))
+        cut = np.maximum.reduceat(segment, starts) >= 0 if starts.size else np.zeros(0, dtype=bool)
+        used = (segment >= 0) | ~np.repeat(cut, np.diff(starts, append=clip.size))
+        scores = self.scores(names, np.asarray(values, dtype=np.float64)[used])
+        of_clip = clip[used]
+        starts = np.flatnonzero(np.diff(of_clip, prepend=-1))
+        if not starts.size:
+            nothing = np.empty((0, len(self.genres)))
+            return Answers(np.empty(0, dtype=np.int64), np.empty(0, dtype=bool), np.empty(0), nothing, nothing)
+        means = np.add.reduceat(scores, starts, axis=0) / np.diff(starts, append=of_clip.size)[:, np.newaxis]
+        layer = self.decision.layer
+        shares = layer.probabilities(means)
+        best = np.argmax(layer.leanings(means), axis=1)
+        confidence = shares[np.arange(best.size), best]
+        return Answers(best, confidence >= self.decision.threshold, confidence, shares, means)
 
 
 def publish(root: Path, model: PublishedModel, clips: bytes | None = None) -> Path:

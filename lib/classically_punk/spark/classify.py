@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
-from pyspark.sql import DataFrame
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import catalogue
@@ -23,7 +24,7 @@ from classically_punk.spark.tables import Warehouse
 PROTOCOL = "classify"
 """The `protocol` of answers about clips that nobody has labelled; nothing can be measured on them."""
 TOLD = ("best", "predicted", "confidence", "scores")
-ANSWERS = "clip_id string, best string, predicted string, confidence double, scores map<string, double>"
+ANSWERS = "clip_id string, best string, predicted string, confidence double, scores array<double>"
 
 
 def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
@@ -33,13 +34,15 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         ingest_clips(warehouse, settings, run)
         extract_features(warehouse, settings, run)
     with run.stage("classify"):
-        waiting = pending(warehouse, model)
-        answers = warehouse.staged("answers", _answers(warehouse, waiting, model, settings))
-        unsure = F.count_if(F.col("predicted").isNull())
-        counted = answers.agg(F.count("*").alias("classified"), unsure.alias("not_sure")).first()
-        run.counts |= counted.asDict() if counted else {}
-        if run.counts["classified"]:
+        waiting = pending(warehouse, model).localCheckpoint()
+        run.counts |= {"classified": 0, "not_sure": 0}
+        if not waiting.isEmpty():
+            told = Observation()
+            unsure = F.count_if(F.col("predicted").isNull())
+            answers = _answers(warehouse, waiting, model, settings)
+            answers = answers.observe(told, F.count("*").alias("classified"), unsure.alias("not_sure"))
             warehouse.append("predictions", _predictions(answers, model, run))
+            run.counts |= told.get
     warehouse.drop_staged()
     say(f"{run.counts['classified']} clips classified by model {model.model_id}, {run.counts['not_sure']} not sure")
 
@@ -58,18 +61,41 @@ def pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
 def _answers(warehouse: Warehouse, pending: DataFrame, model: PublishedModel, settings: Settings) -> DataFrame:
     described = catalogue.feature_set_id("punk", settings.features.segment_s)  # of every row, whatever the model uses
     rows = warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
-    x = F.array(*(F.col(name) for name in model.inputs))
-    of_clip = rows.groupBy("clip_id").agg(F.collect_list(F.struct("segment", x.alias("x"))).alias("rows"))
+    x = F.array(*(F.col(name) for name in model.inputs)).alias("x")
+    # all rows of a clip side by side; a batch may end between them
+    partitions = int(warehouse.spark.conf.get("spark.sql.shuffle.partitions", "4") or 4)
+    rows = rows.select("clip_id", "segment", x).repartition(partitions, "clip_id")
+    rows = rows.sortWithinPartitions("clip_id", "segment")
 
-    def answered(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def answered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        held: list[pa.RecordBatch] = []
         for batch in batches:
-            told = [
-                model.classify(model.inputs, [row["segment"] for row in rows], np.stack([row["x"] for row in rows]))
-                for rows in batch["rows"]
-            ]
-            yield pd.DataFrame({"clip_id": batch["clip_id"], **{n: [getattr(one, n) for one in told] for n in TOLD}})
+            held.append(batch)
+            whole = pa.Table.from_batches(held).combine_chunks()
+            ids = whole["clip_id"]
+            last = pc.index(ids, ids[-1]).as_py() if len(ids) else 0
+            if last:
+                yield _answered(model, whole.slice(0, last))
+            held = whole.slice(last).to_batches()
+        if held:
+            yield _answered(model, pa.Table.from_batches(held).combine_chunks())
 
-    return of_clip.select("clip_id", F.array_sort("rows").alias("rows")).mapInPandas(answered, ANSWERS)
+    told = rows.mapInArrow(answered, ANSWERS)
+    genres = F.array(*(F.lit(genre) for genre in model.genres))
+    return told.withColumn("scores", F.map_from_arrays(genres, "scores"))
+
+
+def _answered(model: PublishedModel, rows: pa.Table) -> pa.RecordBatch:
+    """Rows of whole clips, side by side -> their answers."""
+    ids = rows["clip_id"].combine_chunks().dictionary_encode()
+    values = rows["x"].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1)
+    told = model.classify_all(model.inputs, ids.indices.to_numpy(), rows["segment"].to_numpy(), values)
+    best = pa.array(model.genres).take(pa.array(told.best))
+    flat = pa.array(np.ascontiguousarray(told.scores).ravel())
+    offsets = pa.array(np.arange(0, len(flat) + 1, len(model.genres), dtype=np.int32))
+    predicted = pc.if_else(pa.array(told.sure), best, pa.scalar(None, pa.string()))
+    columns = [ids.dictionary, best, predicted, pa.array(told.confidence), pa.ListArray.from_arrays(offsets, flat)]
+    return pa.RecordBatch.from_arrays(columns, names=["clip_id", *TOLD])
 
 
 def _predictions(answers: DataFrame, model: PublishedModel, run: Run) -> DataFrame:

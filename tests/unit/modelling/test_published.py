@@ -106,6 +106,27 @@ def test_without_segments_the_whole_clip_row_answers() -> None:
         unit_model().classify(NAMES, [], np.zeros((0, 3)))
 
 
+@pytest.mark.parametrize("kind", ["argmax", "score-space"])
+def test_many_clips_at_once_are_answered_as_one_by_one(kind: str) -> None:
+    rng, decision = np.random.default_rng(4), score_space() if kind == "score-space" else {}
+    one = unit_model(decision=Decision(**{**asdict(unit_model().decision), **decision, "threshold": 0.9}))
+    of_clips = [[-1, 0, 1, 2], [-1], [0], [-1, 0], [3, 1, -1]]
+    values = [rng.normal(size=(len(segments), 3)) for segments in of_clips]
+    numbers = np.repeat(np.arange(5) * 7, [len(segments) for segments in of_clips])
+    told = one.classify_all(NAMES, numbers, np.concatenate(of_clips), np.concatenate(values))
+    assert told.sure.any()
+    assert not told.sure.all()
+    for at, (segments, rows) in enumerate(zip(of_clips, values, strict=True)):
+        used = rows[np.asarray(segments) >= 0] if max(segments) >= 0 else rows
+        np.testing.assert_allclose(told.scores[at], one.scores(NAMES, used).mean(axis=0), atol=1e-12)
+        alone = one.classify(NAMES, segments, rows)
+        assert one.genres[told.best[at]] == alone.best
+        assert bool(told.sure[at]) == (alone.predicted is not None)
+        assert told.confidence[at] == pytest.approx(alone.confidence, abs=1e-12)
+        np.testing.assert_allclose(told.shares[at], list(alone.probabilities.values()), atol=1e-12)
+    assert one.classify_all(NAMES, [], [], np.zeros((0, 3))).best.size == 0
+
+
 def test_below_the_threshold_it_is_not_sure_but_still_has_a_best() -> None:
     for threshold, expected in ((0.5, "rock"), (0.9, None)):
         unsure = unit_model(decision=Decision(temperature=1.0, threshold=threshold))
