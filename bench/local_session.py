@@ -8,7 +8,16 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from classically_punk.spark import schemas, tables
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def forget_tables(spark: SparkSession) -> None:
+    """Takes the tables of a warehouse out of the session's catalogue, so that another may be opened; files stay."""
+    if spark.catalog.databaseExists(tables.SCHEMA):
+        for name in schemas.tables():
+            spark.sql(f"DROP TABLE IF EXISTS {tables.SCHEMA}.{name}")
 
 
 def local_session(name: str, **more: str) -> SparkSession:

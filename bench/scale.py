@@ -119,18 +119,17 @@ class Ingest:
 
     def __call__(self, corpus: Path, warehouse: Path | None = None) -> tuple[float, Any]:
         """Seconds of the run, and the run."""
-        from classically_punk.spark import schemas
+        from local_session import forget_tables
+
         from classically_punk.spark.ingest import ingest_clips
         from classically_punk.spark.runs import Run
-        from classically_punk.spark.tables import SCHEMA, Warehouse
+        from classically_punk.spark.tables import Warehouse
 
         self._made += 1
         own = warehouse is None
         root = warehouse or self._place / f"warehouse-{self._made}"
         root.mkdir(exist_ok=True)
-        if self.spark.catalog.databaseExists(SCHEMA):
-            for name in schemas.tables():
-                self.spark.sql(f"DROP TABLE IF EXISTS {SCHEMA}.{name}")
+        forget_tables(self.spark)
         settings = Settings.load(None, {"corpus": {"root": str(corpus)}, "warehouse": {"root": str(root)}})
         start = time.perf_counter()
         run = Run("ingest_clips", settings)

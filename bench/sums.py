@@ -38,7 +38,7 @@ from classically_punk.modelling.moments import all_but
 from classically_punk.modelling.protocols import Scheme
 from classically_punk.modelling.transforms import Transform
 from classically_punk.settings import Settings
-from classically_punk.spark import genre_models, neighbours, schemas, sums, tables, update, vectors
+from classically_punk.spark import genre_models, neighbours, schemas, sums, update, vectors
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
 from classically_punk.spark.vectors import MAIN, OF_CLIPS, Training
@@ -181,7 +181,7 @@ def figures(rows: int, columns: int, *, add: int = 1000, folder: Path | None = N
 
     Files go below `folder` and are removed again; session start, table making and vacuum are not counted.
     """
-    from local_session import local_session
+    from local_session import forget_tables, local_session
 
     # with the optimising compiler, which the jobs leave out: it makes MLlib several times as fast
     spark = local_session("sums", **{"spark.driver.extraJavaOptions": JAVA})
@@ -206,8 +206,7 @@ def figures(rows: int, columns: int, *, add: int = 1000, folder: Path | None = N
         told["cv_speedup"] = told["mllib_fit_s"] / told["grid_s"]
         print({name: round(value, 2) for name, value in told.items()}, file=sys.stderr)
 
-        for name in schemas.tables() if spark.catalog.databaseExists(tables.SCHEMA) else ():
-            spark.sql(f"DROP TABLE IF EXISTS {tables.SCHEMA}.{name}")  # of a smaller size, measured before
+        forget_tables(spark)  # of a smaller size, measured before
         warehouse = Warehouse(spark, Path(place) / "warehouse").open("bench")
         whole = all_columns(stored)
         inputs = (*names, *(f"more {at}" for at in range(width - len(names))))

@@ -206,12 +206,10 @@ def test_a_few_clips_on_the_driver_give_the_sums_that_executors_give(
     clips = vectors.learnable(warehouse, settings).orderBy("clip_id").limit(30).toPandas()
     only = grown.spark.createDataFrame(clips[["clip_id"]])
     genres = in_force(grown).genres
-    there, here = vectors.training(warehouse, settings, only=only, genres=genres), None
+    there = vectors.training(warehouse, settings, only=only, genres=genres)
     cell = np.arange(30) % 3
-    for files in ((), ("a file that came and lacks most of them",)):
-        if files:
-            name = DeltaTable(str(grown.settings.folder("warehouse.root") / "features")).file_uris()[-1]
-            files = (name.rpartition("/")[2],)
+    lacks_some = DeltaTable(str(grown.settings.folder("warehouse.root") / "features")).file_uris()[-1]
+    for files in ((), (lacks_some.rpartition("/")[2],)):
         here = vectors.few(warehouse, settings, clips, genres, files)
         assert here is not None
         assert list(here.clips["clip_id"]) == list(there.clips["clip_id"])

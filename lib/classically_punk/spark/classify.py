@@ -20,6 +20,7 @@ from classically_punk.spark.present import live
 from classically_punk.spark.progress import say
 from classically_punk.spark.runs import Run
 from classically_punk.spark.tables import Warehouse
+from classically_punk.spark.vectors import parts_of_a_pass
 
 PROTOCOL = "classify"
 """The `protocol` of answers about clips that nobody has labelled; nothing can be measured on them."""
@@ -34,13 +35,12 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         ingest_clips(warehouse, settings, run)
         extract_features(warehouse, settings, run)
     with run.stage("classify"):
-        waiting = pending(warehouse, model).localCheckpoint()
+        rows = _described(warehouse, pending(warehouse, model), settings)
         run.counts |= {"classified": 0, "not_sure": 0}
-        if not waiting.isEmpty():
+        if not rows.isEmpty():
             told = Observation()
             unsure = F.count_if(F.col("predicted").isNull())
-            answers = _answers(warehouse, waiting, model, settings)
-            answers = answers.observe(told, F.count("*").alias("classified"), unsure.alias("not_sure"))
+            answers = _answers(rows, model).observe(told, F.count("*").alias("classified"), unsure.alias("not_sure"))
             warehouse.append("predictions", _predictions(answers, model, run))
             run.counts |= told.get
     warehouse.drop_staged()
@@ -58,13 +58,16 @@ def pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
     return there.select("clip_id").join(answered, "clip_id", "left_anti")
 
 
-def _answers(warehouse: Warehouse, pending: DataFrame, model: PublishedModel, settings: Settings) -> DataFrame:
+def _described(warehouse: Warehouse, pending: DataFrame, settings: Settings) -> DataFrame:
+    """The rows of `features` of these clips, in the definitions of now."""
     described = catalogue.feature_set_id("punk", settings.features.segment_s)  # of every row, whatever the model uses
-    rows = warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
+    return warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
+
+
+def _answers(rows: DataFrame, model: PublishedModel) -> DataFrame:
     x = F.array(*(F.col(name) for name in model.inputs)).alias("x")
     # all rows of a clip side by side; a batch may end between them
-    partitions = int(warehouse.spark.conf.get("spark.sql.shuffle.partitions", "4") or 4)
-    rows = rows.select("clip_id", "segment", x).repartition(partitions, "clip_id")
+    rows = rows.select("clip_id", "segment", x).repartition(parts_of_a_pass(rows), "clip_id")
     rows = rows.sortWithinPartitions("clip_id", "segment")
 
     def answered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ from classically_punk.modelling.spread import Spread
 from classically_punk.settings import Settings
 from classically_punk.spark import altered
 from classically_punk.spark.tables import Warehouse
-from classically_punk.spark.vectors import Training
+from classically_punk.spark.vectors import Training, parts_of_a_pass
 
 SPREAD = "cell int, part int, weight double, pairs long, columns int, second array<double>"
 
@@ -86,5 +86,4 @@ def spread_parts(data: Training, cell_of: Ints, count: int) -> list[Spread]:
 
 def placed(pairs: DataFrame) -> DataFrame:
     """All pairs of a clip in one partition and in one order: the same sums every time."""
-    partitions = int(pairs.sparkSession.conf.get("spark.sql.shuffle.partitions", "4") or 4)
-    return pairs.repartition(partitions, "clip_id").sortWithinPartitions("clip_id", "alteration", "segment")
+    return pairs.repartition(parts_of_a_pass(pairs), "clip_id").sortWithinPartitions("clip_id", "alteration", "segment")

@@ -72,10 +72,8 @@ def last_change(table: Path) -> list[object] | None:
     None where upkeep alone fills the last few commits, or there is none.
     """
     log = table / "_delta_log"
-    names = [file.name for file in log.iterdir()] if log.is_dir() else []
-    commits = sorted((int(match[1]) for name in names if (match := _COMMIT.fullmatch(name))), reverse=True)
-    for version in commits[:LOOKED_BACK]:
-        content = (log / _name_of(version)).read_bytes()
+    for version in sorted(_commits(log), reverse=True)[:LOOKED_BACK]:
+        content = (log / _commit(version)).read_bytes()
         if not _operation(content).startswith(UPKEEP):
             return [version, hashlib.sha256(content).hexdigest()]
     return None
@@ -95,19 +93,18 @@ def added_since(table: Path, change: object) -> Added | None:
     None where a row was changed or taken away, where upkeep moved some, or where the log does not tell.
     """
     log = table / "_delta_log"
-    names = {file.name for file in log.iterdir()} if log.is_dir() else set()
+    commits = _commits(log)
     version = change[0] if isinstance(change, list) and change else None
-    if not isinstance(version, int) or _name_of(version) not in names:
+    if not isinstance(version, int) or version not in commits:
         return None
-    if change != [version, hashlib.sha256((log / _name_of(version)).read_bytes()).hexdigest()]:
+    if change != [version, hashlib.sha256((log / _commit(version)).read_bytes()).hexdigest()]:
         return None
     files: list[str] = []
     rows = 0
-    newest = max(int(match[1]) for name in names if (match := _COMMIT.fullmatch(name)))
-    for later in range(version + 1, newest + 1):
-        if _name_of(later) not in names:
+    for later in range(version + 1, max(commits) + 1):
+        if later not in commits:
             return None
-        actions = [json.loads(line) for line in (log / _name_of(later)).read_bytes().splitlines()]
+        actions = [json.loads(line) for line in (log / _commit(later)).read_bytes().splitlines()]
         if any(kind in action for action in actions for kind in ("remove", "metaData", "protocol")):
             return None
         for add in (action["add"] for action in actions if "add" in action):
@@ -119,7 +116,13 @@ def added_since(table: Path, change: object) -> Added | None:
     return Added(tuple(files), rows)
 
 
-def _name_of(version: int) -> str:
+def _commits(log: Path) -> set[int]:
+    """Versions whose commits are in a log."""
+    names = [file.name for file in log.iterdir()] if log.is_dir() else []
+    return {int(match[1]) for name in names if (match := _COMMIT.fullmatch(name))}
+
+
+def _commit(version: int) -> str:
     return f"{version:020d}.json"
 
 

@@ -226,6 +226,10 @@ class AtHand:
         """Batches of rows in, batches out."""
         return AtHand(pa.Table.from_batches(list(function(iter(self._rows.to_batches())))))
 
+    def repartition(self, *_: int | str) -> AtHand:
+        """They stay one part."""
+        return self
+
     def toArrow(self) -> pa.Table:  # noqa: N802
         """The rows."""
         return self._rows
@@ -309,10 +313,10 @@ def _placed(rows: DataFrame, clips: pd.DataFrame, genres: tuple[str, ...], units
     table = pd.DataFrame(told | {"unit": list(units)})
     known = rows.sparkSession.createDataFrame(table, "clip_id string, at int, y int, unit string")
     joined = rows.join(F.broadcast(known), "clip_id").select("clip_id", "segment", "unit", "at", "y", "weight", "x")
-    return joined.repartition(_partitions(rows), "unit").sortWithinPartitions("unit", "clip_id", "segment")
+    return joined.repartition(parts_of_a_pass(rows), "unit").sortWithinPartitions("unit", "clip_id", "segment")
 
 
-def _partitions(rows: DataFrame | AtHand) -> int:
+def parts_of_a_pass(rows: DataFrame | AtHand) -> int:
     """How many parts a pass is made in."""
     if isinstance(rows, AtHand):
         return 1
@@ -416,7 +420,7 @@ def sums(
         yield told({key: merge_all(several) for key, several in parts.items()}, 0)
 
     found = data.rows.mapInArrow(summed, MOMENTS)
-    partitions = _partitions(data.rows)
+    partitions = parts_of_a_pass(data.rows)
     if 4 * count * partitions * sum(width**2 for width in widths.values()) > COLLECTED_BYTES:
         found = found.repartition(partitions, "design", "cell").mapInArrow(merged, MOMENTS)
     mine: dict[str, list[list[Moments]]] = {name: [[] for _ in range(count)] for name in names}
