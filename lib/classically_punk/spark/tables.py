@@ -108,10 +108,7 @@ class Warehouse:
     def _open_table(self, name: str, schema: StructType) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).tableName(f"{SCHEMA}.{name}").location(self.path(name))
         if not DeltaTable.isDeltaTable(self.spark, self.path(name)):
-            for field in schema.fields:
-                builder = builder.addColumn(
-                    field.name, field.dataType, nullable=True, comment=str(field.metadata["comment"])
-                )
+            builder = builder.addColumns(schema)  # at once: one by one they cost Java a search of its class path each
             for key, value in (PROPERTIES | _statistics(name)).items():
                 builder = builder.property(key, value)
             if name in CLUSTERED:
@@ -332,12 +329,15 @@ class Warehouse:
         extra = set(rows.columns) - set(schema.names)
         if extra:
             raise ValueError(f"table {name} has no columns {sorted(extra)}")
+        types = {f.name: f.dataType.simpleString() for f in rows.schema}
+        if types == {f.name: f.dataType.simpleString() for f in schema}:
+            return rows if list(types) == schema.names else rows.select(*schema.names)
         return rows.select(
             *(
-                F.col(f.name).cast(f.dataType).alias(f.name)
-                if f.name in rows.columns
-                else F.lit(None).cast(f.dataType).alias(f.name)
-                for f in schema.fields
+                f.name
+                if types.get(f.name) == f.dataType.simpleString()
+                else (F.col(f.name) if f.name in types else F.lit(None)).cast(f.dataType).alias(f.name)
+                for f in schema
             )
         )
 
