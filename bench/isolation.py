@@ -13,7 +13,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -139,8 +139,11 @@ def session() -> Iterator[object]:
         spark.stop()
 
 
-def poison(folder: Path) -> dict[str, float]:
-    """A thousand clips of 1 s, then the same with one poison file of each kind in turn: seconds, rows, rejects."""
+def poison(folder: Path, kinds: Sequence[str], rounds: int) -> dict[str, float]:
+    """A thousand clips of 1 s, then the same with one poison file of each kind in turn: seconds, rows, rejects.
+
+    Seconds are medians of the rounds; rows and rejects are the least of them.
+    """
     from pyspark.sql import SparkSession
 
     from classically_punk.spark import schemas
@@ -165,15 +168,21 @@ def poison(folder: Path) -> dict[str, float]:
 
         ingest("warm-up")
         plain = [ingest("plain").seconds["describe"]]
-        for kind in KINDS:
-            last = paths[500].rename(corpus / "noise" / f"poison-{kind}.wav")
-            run = ingest(kind)
-            last.rename(paths[500])
-            # a machine drifts: each is compared with the undisturbed runs just before and after it
-            plain.append(ingest(f"after-{kind}").seconds["describe"])
-            figures[f"{kind}_extra_s"] = run.seconds["describe"] - (plain[-2] + plain[-1]) / 2
-            figures[f"{kind}_rows"] = run.counts["accepted"]
-            figures[f"{kind}_rejects"] = run.counts["rejected"]
+        for kind in kinds:
+            extra: list[float] = []
+            runs: list[Run] = []
+            for at in range(rounds):
+                last = paths[500].rename(corpus / "noise" / f"poison-{kind}.wav")
+                runs.append(ingest(f"{kind}-{at}"))
+                last.rename(paths[500])
+                # a machine drifts: each is compared with the undisturbed runs just before and after it
+                plain.append(ingest(f"after-{kind}-{at}").seconds["describe"])
+                extra.append(runs[-1].seconds["describe"] - (plain[-2] + plain[-1]) / 2)
+            figures[f"{kind}_extra_s"] = median(extra)
+            if rounds > 1:
+                figures[f"{kind}_extra_low_s"], figures[f"{kind}_extra_high_s"] = min(extra), max(extra)
+            figures[f"{kind}_rows"] = min(run.counts["accepted"] for run in runs)
+            figures[f"{kind}_rejects"] = min(run.counts["rejected"] for run in runs)
         figures["plain_describe_s"] = median(plain)
         figures["plain_describe_low_s"], figures["plain_describe_high_s"] = min(plain), max(plain)
     return figures
@@ -183,17 +192,21 @@ def main() -> int:
     """Measures and prints; with --json also to a file."""
     parser = argparse.ArgumentParser(prog="scripts/bench isolation")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=["poison"], help="leave out price and memory")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of poison")
+    parser.add_argument("--rounds", type=int, default=1, help="of each kind; medians are told")
     asked = parser.parse_args()
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        low, middle, high = quantiles(price_ms(folder / "price"), n=4)
-        figures |= {"price_ms": middle, "price_ms_low": low, "price_ms_high": high}
-        (small,) = clips(folder / "small", 1, 30.0)
-        for name, path in large(folder).items():
-            for who, mib in forked(lambda path=path: memory(path, small)).items():  # type: ignore[misc]
-                figures[f"{name}_{who}_mib"] = mib
-        figures |= poison(folder / "poison")
+        if asked.only is None:
+            low, middle, high = quantiles(price_ms(folder / "price"), n=4)
+            figures |= {"price_ms": middle, "price_ms_low": low, "price_ms_high": high}
+            (small,) = clips(folder / "small", 1, 30.0)
+            for name, path in large(folder).items():
+                for who, mib in forked(lambda path=path: memory(path, small)).items():  # type: ignore[misc]
+                    figures[f"{name}_{who}_mib"] = mib
+        figures |= poison(folder / "poison", asked.kinds, asked.rounds)
     about = {"python": platform.python_version(), "cores": os.cpu_count(), "date": datetime.date.today().isoformat()}
     report = {"about": about, **{name: round(value, 3) for name, value in figures.items()}}
     print(json.dumps(report, indent=1))
