@@ -184,10 +184,10 @@ def ends_within(process: int, seconds: float) -> bool:
 
 
 def test_a_bomb_is_refused_within_the_memory_of_a_few_blocks(tmp_path: Path) -> None:
-    """An hour of silence in some 40 kB, and eight channels at the highest rate: the child stays small."""
+    """A quarter of an hour of silence, 300 MB, in some 10 kB, and eight channels at the highest rate."""
     bomb, wide = tmp_path / "bomb.flac", tmp_path / "wide.wav"
     with soundfile.SoundFile(bomb, "w", 44_100, 2) as file:
-        for _ in range(60):
+        for _ in range(15):
             file.write(np.zeros((44_100 * 60, 2), dtype=np.float32))
     chance = np.random.default_rng(3)
     soundfile.write(wide, 0.1 * chance.standard_normal((384_000 * 5, 8)), 384_000, subtype="PCM_16")

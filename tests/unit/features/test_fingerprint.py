@@ -24,16 +24,16 @@ RATE = 22_050
 
 
 def melody(seed: int, seconds: float = 5.0) -> Samples:
-    """Plucked notes at random times and pitches over a little noise, peak 0.45."""
+    """Plucked notes of two seconds at random times and pitches over a little noise, peak 0.45."""
     random = np.random.Generator(np.random.PCG64(seed))
     t = np.arange(round(seconds * RATE)) / RATE
     sound = 0.002 * random.standard_normal(t.size)
     for start in np.cumsum(random.uniform(0.08, 0.3, round(8 * seconds))):
-        since = np.maximum(t - start, 0)
+        heard = slice(int(start * RATE) + 1, int((start + 2) * RATE))
+        since = t[heard] - start
         pitch = 110 * 2 ** (random.integers(0, 36) / 12)
         for partial in range(1, 6):
-            tone = np.sin(2 * np.pi * pitch * partial * since) * np.exp(-(4 + partial) * since)
-            sound += (t >= start) * tone / partial
+            sound[heard] += np.sin(2 * np.pi * pitch * partial * since) * np.exp(-(4 + partial) * since) / partial
     return (0.45 * sound / np.abs(sound).max()).astype(np.float32)
 
 

@@ -66,9 +66,15 @@ def compiled_files(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in [*files, *{path.parent for path in files}]}
 
 
-@pytest.mark.timeout(900)
-def test_four_cold_workers_at_once_and_a_fifth_agree_and_leave_the_cache_alone() -> None:
+@pytest.fixture(scope="module")
+def filled() -> None:
+    """What set-up does."""
     subprocess.run([sys.executable, "-W", "ignore", "-m", "classically_punk.features.warm"], check=True)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("filled")
+def test_four_cold_workers_at_once_and_a_fifth_agree_and_leave_the_cache_alone() -> None:
     cache = Path(compiled.__file__).parent
     before = compiled_files(cache)
     assert any(path.suffix == ".bin" for path in before), "no compiled file where it is looked for without being told"
@@ -118,9 +124,9 @@ print(used, values == describe_clip(clip, 22050))
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("filled")
 def test_a_worker_is_productive_after_two_seconds_of_cpu() -> None:
     """From nothing to the first described clip, on the cache that a set-up run filled; 5 s are promised."""
-    subprocess.run([sys.executable, "-W", "ignore", "-m", "classically_punk.features.warm"], check=True)
     used, same = answer(start(STARTED, "")).split()
     assert float(used) < 2
     assert same == "True"
