@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyspark
 from tests.faults.processes import born, command, descendants, send, still
+from tests.spark.conftest import UNCOMPILED
 
 HOME = Path(pyspark.__file__).parent
 
@@ -121,5 +122,5 @@ class Cluster:
             "spark.driver.memory": "1g",
             "spark.executorEnv.SPARK_LOCAL_IP": "127.0.0.1",
             "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
-        }
+        } | UNCOMPILED
         return ["--master", self.url, *(word for key, value in told.items() for word in ("--conf", f"{key}={value}"))]

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from tests.conftest import wav_file
 from tests.faults.cluster import Cluster
 from tests.faults.processes import BIN, ROOT, Job, command, descendants, send
@@ -80,6 +81,12 @@ class Place:
         check_between(self.warehouse)
         return status, job.text
 
+    def recovered(self, status: int) -> None:
+        """What a harmed run has left: right as it is where it got to the end, else after one more run."""
+        if status != 0:
+            self.to_the_end()
+        self.check()
+
     def check(self) -> None:
         assert self.known is not None
         self.known.check(self.warehouse, self.corpus)
@@ -98,28 +105,41 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(cluster: Cluster, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Truth:
+def undisturbed(cluster: Cluster, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = Place(tmp_path_factory.mktemp("undisturbed"), cluster, None, pool, random.Random(0))
     place.to_the_end()
-    truth = Truth.of(place.warehouse)
-    assert len(truth.clips) == 8
-    assert sorted(truth.refused.values()) == ["EMPTY_FILE", "NOT_AUDIO", "SILENT"]
-    return truth
+    place.known = Truth.of(place.warehouse)
+    assert len(place.known.clips) == 8
+    assert sorted(place.known.refused.values()) == ["EMPTY_FILE", "NOT_AUDIO", "SILENT"]
+    return place
 
 
 @pytest.fixture
 def place(
-    request: pytest.FixtureRequest, tmp_path: Path, cluster: Cluster, undisturbed: Truth, pool: Path
+    request: pytest.FixtureRequest, tmp_path: Path, cluster: Cluster, undisturbed: Place, pool: Path
 ) -> Iterator[Place]:
+    """A corpus of its own and no warehouse yet."""
     print(f"seed {SEED}")
-    yield Place(tmp_path, cluster, undisturbed, pool, random.Random(f"{SEED} {request.node.name}"))
+    yield Place(tmp_path, cluster, undisturbed.known, pool, random.Random(f"{SEED} {request.node.name}"))
     while len(cluster.daemons) < cluster.count:
         cluster.start_worker()
 
 
-def test_driver_and_jvm_killed(place: Place) -> None:
+@pytest.fixture
+def ingested(place: Place, undisturbed: Place) -> Place:
+    """The warehouse of the undisturbed run, copied, over the same corpus: not to be changed."""
+    shutil.copytree(undisturbed.warehouse, place.warehouse)
+    place.corpus = undisturbed.corpus
+    return place
+
+
+def test_driver_killed_again_and_again(place: Place) -> None:
+    """Each run finds what the one before it has left: killed whole, the JVM or Python alone, and told to end."""
     status, _ = place.disturbed(lambda job: send(job.tree()))
     assert status in (0, -signal.SIGKILL)
+    place.disturbed(lambda job: send([job.process.pid]))
+    place.disturbed(lambda job: send(job.python()))
+    place.disturbed(lambda job: send(job.tree(), signal.SIGTERM))
     place.to_the_end()
     place.check()
 
@@ -140,34 +160,14 @@ def test_killed_while_it_makes_the_tables(place: Place) -> None:
     place.check()
 
 
-def test_jvm_killed_under_its_driver(place: Place) -> None:
-    place.disturbed(lambda job: send([job.process.pid]))
-    place.to_the_end()
-    place.check()
-
-
-def test_driver_killed_over_its_jvm(place: Place) -> None:
-    place.disturbed(lambda job: send(job.python()))
-    place.to_the_end()
-    place.check()
-
-
-def test_driver_told_to_end(place: Place) -> None:
-    place.disturbed(lambda job: send(job.tree(), signal.SIGTERM))
-    place.to_the_end()
-    place.check()
-
-
 def test_executor_killed(place: Place) -> None:
-    place.disturbed(lambda job: send(place.dice.sample(place.cluster.executors(), 1)))
-    place.to_the_end()
-    place.check()
+    status, _ = place.disturbed(lambda job: send(place.dice.sample(place.cluster.executors(), 1)))
+    place.recovered(status)
 
 
 def test_worker_daemon_killed(place: Place) -> None:
-    place.disturbed(lambda job: place.cluster.kill_worker(place.dice.randrange(len(place.cluster.daemons))))
-    place.to_the_end()
-    place.check()
+    status, _ = place.disturbed(lambda job: place.cluster.kill_worker(place.dice.randrange(len(place.cluster.daemons))))
+    place.recovered(status)
 
 
 def test_python_workers_killed(place: Place) -> None:
@@ -175,9 +175,8 @@ def test_python_workers_killed(place: Place) -> None:
         while job.process.poll() is None and not send(place.cluster.python_workers()):
             time.sleep(0.1)
 
-    place.disturbed(hunt)
-    place.to_the_end()
-    place.check()
+    status, _ = place.disturbed(hunt)
+    place.recovered(status)
 
 
 def test_decoders_killed(place: Place) -> None:
@@ -197,41 +196,41 @@ def test_decoders_killed(place: Place) -> None:
     place.check()
 
 
-def test_killed_between_training_and_publishing(place: Place) -> None:
+def test_killed_between_training_and_publishing(ingested: Place) -> None:
     """The whole chain: a reader of the published model sees none or a whole one, at the end the one of `models`."""
     over = threading.Event()
     wrong: list[str] = []
 
     def read() -> None:
         while not over.wait(0.01):
-            if (place.warehouse / published.FOLDER / published.CURRENT).exists():
+            if (ingested.warehouse / published.FOLDER / published.CURRENT).exists():
                 try:
-                    published.load_current(place.warehouse)
+                    published.load_current(ingested.warehouse)
                 except published.PublishedModelError as error:
                     wrong.append(str(error))
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        job = place.submit("run_pipeline")
+        job = ingested.submit("run_pipeline")
         try:
             job.wait_for("train …")
-            time.sleep(place.dice.uniform(0, 8))
+            time.sleep(ingested.dice.uniform(0, 8))
             send(job.tree())
             job.wait()
         finally:
             job.kill()
-        check_between(place.warehouse)
-        place.to_the_end("run_pipeline")
+        check_between(ingested.warehouse)
+        ingested.to_the_end("run_pipeline")
     finally:
         over.set()
         reader.join()
     assert wrong == []
-    place.check()
-    models = table(place.warehouse, "models")
-    assert {row["model_id"] for row in models} == {published.load_current(place.warehouse).model_id}
+    ingested.check()
+    models = table(ingested.warehouse, "models")
+    assert {row["model_id"] for row in models} == {published.load_current(ingested.warehouse).model_id}
     assert sorted(row["genre"] for row in models) == ["hiss", "hum"]
-    assert len({row["clip_id"] for row in table(place.warehouse, "predictions")}) == 8
+    assert len({row["clip_id"] for row in table(ingested.warehouse, "predictions")}) == 8
 
 
 def test_disk_full(place: Place) -> None:
@@ -249,54 +248,57 @@ def test_disk_full(place: Place) -> None:
     place.check()
 
 
-def test_checkpoints_lost_or_damaged(place: Place) -> None:
-    place.to_the_end()
+def test_checkpoints_lost_or_damaged(ingested: Place) -> None:
     for name in TABLES:  # checkpoints of every table, by the reader that is not Spark
-        DeltaTable(str(place.warehouse / name)).create_checkpoint()
+        DeltaTable(str(ingested.warehouse / name)).create_checkpoint()
     for name in TABLES:
-        log = place.warehouse / name / "_delta_log"
+        log = ingested.warehouse / name / "_delta_log"
         (checkpoint,) = log.glob("*.checkpoint.parquet")
-        if place.dice.random() < 0.5:
+        if ingested.dice.random() < 0.5:
             checkpoint.unlink()
         else:
-            checkpoint.write_bytes(checkpoint.read_bytes()[: place.dice.randrange(1000)])
-    (place.warehouse / "clips" / "_delta_log" / "_last_checkpoint").write_text("{half")
-    said = place.to_the_end()
+            checkpoint.write_bytes(checkpoint.read_bytes()[: ingested.dice.randrange(1000)])
+    (ingested.warehouse / "clips" / "_delta_log" / "_last_checkpoint").write_text("{half")
+    said = ingested.to_the_end()
     assert "out of its log" in said
-    place.check()
+    ingested.check()
 
 
-def test_a_lost_commit_is_read_again(place: Place) -> None:
+def test_a_lost_commit_is_read_again(ingested: Place) -> None:
     """A machine that loses power may lose the content of the newest commit; Delta does not flush to disk."""
-    place.to_the_end()
-    commits = sorted((place.warehouse / "clips" / "_delta_log").glob("0*.json"))
+    commits = sorted((ingested.warehouse / "clips" / "_delta_log").glob("0*.json"))
     commits[-1].write_text("")
     (commits[-1].parent / f".{commits[-1].name}.crc").unlink(missing_ok=True)
     for summary in commits[-1].parent.glob("*.crc"):
         summary.unlink()
-    place.to_the_end()
-    place.check()
+    ingested.to_the_end()
+    ingested.check()
 
 
-def test_leftovers_of_dead_runs(place: Place) -> None:
-    place.disturbed(lambda job: send(job.tree()))
-    (place.warehouse / "_staging" / "dead-run" / "files").mkdir(parents=True)
-    (place.warehouse / "_lock").write_text(json.dumps({"run_id": "dead", "pid": 1}))
-    (place.warehouse / "exhibits").mkdir(exist_ok=True)
-    (place.warehouse / "exhibits" / f"{'0' * 64}.npz").write_bytes(b"")
-    (place.warehouse / "published").mkdir(exist_ok=True)
-    (place.warehouse / "published" / ".current.json.00.tmp").write_bytes(b"{")
-    place.to_the_end()
-    place.check()
-    place.to_the_end("clean_warehouse", "--warehouse.retention_hours=0", "--warehouse.short_retention=true")
-    place.check()
-    assert not (place.warehouse / "_staging").exists()
-    assert not list((place.warehouse / "published").glob(".*"))
-    assert not (place.warehouse / "exhibits" / f"{'0' * 64}.npz").exists()
-    assert "running" not in {row["state"] for row in table(place.warehouse, "runs")}
+def test_leftovers_of_dead_runs(ingested: Place) -> None:
+    (ingested.warehouse / "_staging" / "dead-run" / "files").mkdir(parents=True)
+    (ingested.warehouse / "_lock").write_text(json.dumps({"run_id": "dead", "pid": 1}))
+    (ingested.warehouse / "exhibits").mkdir(exist_ok=True)
+    (ingested.warehouse / "exhibits" / f"{'0' * 64}.npz").write_bytes(b"")
+    (ingested.warehouse / "published").mkdir(exist_ok=True)
+    (ingested.warehouse / "published" / ".current.json.00.tmp").write_bytes(b"{")
+    stray = next((ingested.warehouse / "clips").glob("*.parquet"))
+    shutil.copy(stray, stray.with_name("part-of-no-version.parquet"))
+    runs = DeltaTable(str(ingested.warehouse / "runs"))
+    (row,) = runs.to_pyarrow_table().to_pylist()
+    dead = pa.Table.from_pylist([row | {"run_id": "dead", "state": "running"}], runs.schema().to_arrow())
+    write_deltalake(runs, dead, mode="append")
+    ingested.to_the_end()
+    ingested.check()
+    ingested.to_the_end("clean_warehouse", "--warehouse.retention_hours=0", "--warehouse.short_retention=true")
+    ingested.check()
+    assert not (ingested.warehouse / "_staging").exists()
+    assert not list((ingested.warehouse / "published").glob(".*"))
+    assert not (ingested.warehouse / "exhibits" / f"{'0' * 64}.npz").exists()
+    assert "running" not in {row["state"] for row in table(ingested.warehouse, "runs")}
     for name in set(TABLES) - {"runs"}:  # whose row of this run came after
-        named = {Path(uri).name for uri in DeltaTable(str(place.warehouse / name)).file_uris()}
-        assert {file.name for file in (place.warehouse / name).glob("*.parquet")} == named
+        named = {Path(uri).name for uri in DeltaTable(str(ingested.warehouse / name)).file_uris()}
+        assert {file.name for file in (ingested.warehouse / name).glob("*.parquet")} == named
 
 
 def test_two_runs_at_once(place: Place) -> None:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.spark.conftest import UNCOMPILED
 
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN = {"VIRTUAL_ENV", "PYTHONPATH", "SPARK_HOME", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"}
+QUICK = {"JAVA_TOOL_OPTIONS": " ".join(f"-D{key}={value}" for key, value in UNCOMPILED.items())}
+"""Variables under which a JVM takes over Spark's switches for tests."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,26 @@ def blocks() -> list[Block]:
     return [Block(match[2], match[1] or "") for match in found]
 
 
-def shell(text: str) -> subprocess.CompletedProcess[str]:
-    """Runs commands as a user would, in a shell that has not activated anything."""
+def shell(text: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs commands as a user would, in a shell that has not activated anything; `more` are variables."""
     path = os.pathsep.join(
         part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != Path(sys.prefix) / "bin"
     )
-    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {"PATH": path}
+    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {"PATH": path} | more
     return subprocess.run(
         ["bash", "-e", "-c", text], cwd=ROOT, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
 
 
-def succeeded(text: str) -> str:
-    run = shell(text)
+def succeeded(text: str, **more: str) -> str:
+    run = shell(text, **more)
     assert run.returncode == 0, f"{text}\n{run.stdout[-2000:]}\n{run.stderr[-4000:]}"
     return run.stdout
+
+
+def answered(text: str) -> str:
+    """What commands say that have few rows to ask: Spark compiles nothing for them."""
+    return succeeded(text, **QUICK)
 
 
 @pytest.fixture(scope="session")

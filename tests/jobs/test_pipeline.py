@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 from pptx import Presentation
 from tests.conftest import wav_file
-from tests.jobs.conftest import ROOT, shell, succeeded
+from tests.jobs.conftest import QUICK, ROOT, answered, shell
 
 from classically_punk.app import cli
 from classically_punk.modelling import published
@@ -137,7 +137,8 @@ def test_the_exit_status_tells_of_a_failed_gate(tmp_path: Path) -> None:
     wav_file(tmp_path / "music" / "hum" / "quiet.wav", np.zeros(22_050))
     run = shell(
         f"scripts/submit ingest_clips --corpus.root={tmp_path}/music --warehouse.root={tmp_path}/wh "
-        "--limits.max_reject_share=0.5"
+        "--limits.max_reject_share=0.5",
+        **QUICK,
     )
     assert run.returncode == 3, run.stderr
     assert (
@@ -149,7 +150,7 @@ def test_the_exit_status_tells_of_a_failed_gate(tmp_path: Path) -> None:
 
 
 def test_sql_shows_the_units_of_features() -> None:
-    said = succeeded('scripts/sql -e "DESCRIBE TABLE punk.features"')
+    said = answered('scripts/sql -e "DESCRIBE TABLE punk.features"')
     assert "[BPM]" in said
     assert "[LUFS]" in said
 

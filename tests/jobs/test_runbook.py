@@ -6,7 +6,7 @@ import re
 import shlex
 
 import pytest
-from tests.jobs.conftest import ROOT, succeeded
+from tests.jobs.conftest import ROOT, answered
 
 pytestmark = pytest.mark.timeout(900)
 PAGE = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
@@ -35,11 +35,11 @@ def test_there_are_eleven_incidents_with_commands() -> None:
 def test_every_query_of_the_page_has_an_answer() -> None:
     """All in one session: `scripts/sql` takes many."""
     statements = [word for line in QUERIES for word in shlex.split(line)[1:]]
-    said = succeeded(shlex.join(["scripts/sql", *statements]))
+    said = answered(shlex.join(["scripts/sql", *statements]))
     assert said.count("+\n|") >= len(QUERIES)
 
 
 @pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize("line", OTHERS)
 def test_a_command_of_the_page_does_what_it_should(line: str) -> None:
-    succeeded(line)
+    answered(line)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyspark
 import pytest
-from tests.jobs.conftest import ROOT
+from tests.jobs.conftest import QUICK, ROOT
 
 pytestmark = pytest.mark.timeout(600)
 HOME = Path(pyspark.__file__).parent
@@ -21,7 +21,7 @@ def submitted(
     words: Sequence[str], spark: Sequence[str] = (), before: Sequence[str] = (), **variables: str
 ) -> tuple[int, list[str]]:
     """A job that needs no corpus -> its status and its errors, which spark-submit puts into its own output."""
-    told = {**os.environ, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable, **variables}
+    told = {**os.environ, "SPARK_HOME": str(HOME), "PYSPARK_PYTHON": sys.executable, **QUICK, **variables}
     submit = [f"{told['SPARK_HOME']}/bin/spark-submit", "--properties-file", "conf/spark/local.conf", *spark]
     line = [*before, *submit, "jobs/clean_warehouse.py", *words]
     run = subprocess.run(line, cwd=ROOT, env=told, capture_output=True, text=True, check=False)

@@ -14,12 +14,14 @@ from pyspark.sql import SparkSession
 from tests.conftest import wav_file
 
 from classically_punk.settings import Settings
-from classically_punk.spark import functions, schemas
+from classically_punk.spark import functions
 from classically_punk.spark.runs import Run
-from classically_punk.spark.tables import SCHEMA, Warehouse
+from classically_punk.spark.tables import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 22_050
+UNCOMPILED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""Spark's own switches for tests: compiling a query of a few rows takes longer than answering it."""
 
 
 @pytest.fixture(scope="session")
@@ -38,15 +40,15 @@ def configured() -> SparkSession:
         if line.strip() and not line.startswith("#"):
             key, value = line.split(None, 1)
             builder = builder.config(key, value.strip())
+    for key, value in UNCOMPILED.items():
+        builder = builder.config(key, value)
     builder = builder.config("spark.executorEnv.PYTHONPATH", str(ROOT / "tests/spark/poison"))
     return builder.getOrCreate()
 
 
 def forget_tables(spark: SparkSession) -> None:
     """Takes the tables of the last warehouse out of the catalogue, so that another one can be opened."""
-    if spark.catalog.databaseExists(SCHEMA):
-        for name in schemas.tables():
-            spark.sql(f"DROP TABLE IF EXISTS punk.{name}")
+    spark.sql("DROP SCHEMA IF EXISTS punk CASCADE")  # files of tables that have a place of their own stay
 
 
 def music(seed: int, kind: str, seconds: float = 2.0) -> np.ndarray:
