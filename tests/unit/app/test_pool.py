@@ -151,9 +151,15 @@ def test_ctrl_c_ends_cleanly_with_status_130(tmp_path: Path, warehouse: str) -> 
     for number in range(3000):
         (tmp_path / f"music/{number}.wav").write_bytes(b"RIFF" + bytes(100))
     command = [sys.executable, "-m", "classically_punk.app.cli", "classify", str(tmp_path / "music"), warehouse]
-    with subprocess.Popen(
-        [*command, "--workers=2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as run:
+    # a shell starts what it puts in the background, these tests perhaps, deaf to Ctrl-C
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen(
+            [*command, "--workers=2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    with started as run:
         assert run.stdout is not None
         assert run.stderr is not None
         run.stdout.readline()
