@@ -330,8 +330,8 @@ class Warehouse:
         if extra:
             raise ValueError(f"table {name} has no columns {sorted(extra)}")
         types = {f.name: f.dataType.simpleString() for f in rows.schema}
-        if types == {f.name: f.dataType.simpleString() for f in schema}:
-            return rows if list(types) == schema.names else rows.select(*schema.names)
+        if list(types.items()) == [(f.name, f.dataType.simpleString()) for f in schema]:
+            return rows
         return rows.select(
             *(
                 f.name
