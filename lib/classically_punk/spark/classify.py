@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from classically_punk.features import catalogue
@@ -36,13 +36,13 @@ def classify_clips(warehouse: Warehouse, settings: Settings, run: Run) -> None:
         extract_features(warehouse, settings, run)
     with run.stage("classify"):
         rows = _described(warehouse, pending(warehouse, model), settings)
-        run.counts |= {"classified": 0, "not_sure": 0}
-        if not rows.isEmpty():
-            told = Observation()
-            unsure = F.count_if(F.col("predicted").isNull())
-            answers = _answers(rows, model).observe(told, F.count("*").alias("classified"), unsure.alias("not_sure"))
-            warehouse.append("predictions", _predictions(answers, model, run))
-            run.counts |= told.get
+        # put aside first: to ask whether there is anything to answer would look for it twice
+        predictions = warehouse.staged("answers", _predictions(_answers(rows, model), model, run))
+        unsure = F.count_if(F.col("predicted").isNull())
+        told = predictions.agg(F.count("*").alias("classified"), unsure.alias("not_sure")).first()
+        run.counts |= told.asDict() if told else {}
+        if run.counts["classified"]:
+            warehouse.append("predictions", predictions)
     warehouse.drop_staged()
     say(f"{run.counts['classified']} clips classified by model {model.model_id}, {run.counts['not_sure']} not sure")
 
