@@ -241,6 +241,7 @@ class Run(Section):
 
     dry_run: bool = Field(False, description="say what the job would do, and do nothing (pipeline, ingest, classify)")
     log: Literal["text", "json"] = Field("text", description="lines of a run: for people, or JSON objects with its id")
+    lineage: str = Field("", description="file that OpenLineage events are appended to, a line each (none: empty)")
     files_per_task: int = Field(256, ge=1, le=10_000, description="most files a Spark task opens (32 MiB a task)")
     watch: bool = Field(False, description="ingest_clips, classify_clips: look at corpus.root again and again")
     watch_every_s: float = Field(10.0, ge=0.1, le=86_400, description="time between two looks [s]")

@@ -137,7 +137,7 @@ def test_the_exit_status_tells_of_a_failed_gate(tmp_path: Path) -> None:
     wav_file(tmp_path / "music" / "hum" / "quiet.wav", np.zeros(22_050))
     run = shell(
         f"scripts/submit ingest_clips --corpus.root={tmp_path}/music --warehouse.root={tmp_path}/wh "
-        "--limits.max_reject_share=0.5",
+        f"--limits.max_reject_share=0.5 --run.lineage={tmp_path}/lineage.jsonl",
         **QUICK,
     )
     assert run.returncode == 3, run.stderr
@@ -147,6 +147,12 @@ def test_the_exit_status_tells_of_a_failed_gate(tmp_path: Path) -> None:
     (row,) = DeltaTable(str(tmp_path / "wh/runs")).to_pyarrow_table().to_pylist()
     assert row["state"] == "gate"
     assert "max_reject_share" in row["detail"]
+    events = [json.loads(line) for line in (tmp_path / "lineage.jsonl").read_text().splitlines()]
+    assert [event["eventType"] for event in events] == ["START", "FAIL"]
+    assert "max_reject_share" in events[1]["run"]["facets"]["errorMessage"]["message"]
+    wrote = {Path(to["name"]).name: int(to["facets"]["version"]["datasetVersion"]) for to in events[1]["outputs"]}
+    assert wrote == {name: DeltaTable(str(tmp_path / "wh" / name)).version() for name in ("files", "rejects")}
+    assert str(tmp_path / "music") in {of["name"] for of in events[1]["inputs"]}
 
 
 def test_sql_shows_the_units_of_features() -> None:

@@ -209,7 +209,7 @@ def _late_mpeg(source: BinaryIO, start: int, size: int) -> int | None:
 def _container(source: BinaryIO, start: int, size: int, head: bytes) -> Container | ClipError:
     form = head[8:12]
     if _is_text(head):
-        return NotAudioError(f"text that begins with {head[:8]!r}")
+        return NotAudioError(f"text that begins with {_told(head[:8])}")
     if head[:4] in (b"RIFF", b"RIFX", b"FORM"):
         found = _riff_or_form(head[:4], form)
         archive = _archive(source, head) if isinstance(found, HeaderCorruptError) else None  # of files named RIFF…
@@ -237,7 +237,7 @@ def _container(source: BinaryIO, start: int, size: int, head: bytes) -> Containe
         return FormatNotAllowedError(f"MPEG audio layer {layer}" if layer else "AAC (ADTS)")
     if other := _match(head, _OTHER_AUDIO) or _unmarked(head, size):
         return FormatNotAllowedError(other)
-    return NotAudioError(f"begins with {head[:8]!r}, like no audio format")
+    return NotAudioError(f"begins with {_told(head[:8])}, like no audio format")
 
 
 def _riff_or_form(magic: bytes, form: bytes) -> Container | ClipError:
@@ -248,8 +248,8 @@ def _riff_or_form(magic: bytes, form: bytes) -> Container | ClipError:
     if form in _OTHER_RIFF:
         return FormatNotAllowedError(_OTHER_RIFF[form])
     if form in _IMAGES_IN_RIFF:
-        return NotAudioError(f"an image ({magic!r} {form!r})")
-    return HeaderCorruptError(f"{magic!r} of the unknown kind {form!r}")
+        return NotAudioError(f"an image ({_told(magic)} {_told(form)})")
+    return HeaderCorruptError(f"{_told(magic)} of the unknown kind {_told(form)}")
 
 
 def _ogg(head: bytes) -> Container | ClipError:
@@ -259,7 +259,12 @@ def _ogg(head: bytes) -> Container | ClipError:
     for magic, refused in _OGG_CODECS:
         if packet.startswith(magic):
             return FormatNotAllowedError(refused) if refused else Container.OGG
-    return HeaderCorruptError(f"an Ogg stream of the unknown kind {packet[:8]!r}")
+    return HeaderCorruptError(f"an Ogg stream of the unknown kind {_told(packet[:8])}")
+
+
+def _told(some: bytes) -> str:
+    """A few bytes for people: "text" in quotes, all else as pairs of hexadecimal digits."""
+    return some.hex(" ") if some.translate(None, _PRINTABLE) else f'"{" ".join(some.decode("ascii").split())}"'
 
 
 def _is_text(head: bytes) -> bool:

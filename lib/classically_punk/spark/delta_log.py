@@ -116,6 +116,11 @@ def added_since(table: Path, change: object) -> Added | None:
     return Added(tuple(files), rows)
 
 
+def newest(table: Path) -> int:
+    """The folder of a local Delta table -> its newest version; -1 where there is none."""
+    return max(_commits(table / "_delta_log"), default=-1)
+
+
 def _commits(log: Path) -> set[int]:
     """Versions whose commits are in a log."""
     names = [file.name for file in log.iterdir()] if log.is_dir() else []

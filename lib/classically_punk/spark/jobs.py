@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from classically_punk.errors import ConfigError, PunkError, redacted
 from classically_punk.reporting.text import visible
 from classically_punk.settings import Settings, help_text
-from classically_punk.spark import dry_run, functions, watch
+from classically_punk.spark import dry_run, functions, lineage, watch
 from classically_punk.spark.lock import WarehouseLock
 from classically_punk.spark.progress import say
 from classically_punk.spark.remedies import check_clock, remedy
@@ -45,6 +45,7 @@ def run_job(name: str, argv: Sequence[str] | None, work: Work, *checks: Check, w
             return dry_run.tell(name, settings, session)
         root = settings.writable_folder("warehouse.root")
         check_clock(root)
+        lineage.check(settings)
     except PunkError as error:
         say(f"error: {error}")
         return USAGE
@@ -113,7 +114,8 @@ def _recorded(spark: SparkSession, root: Path, settings: Settings, run: Run, wor
     run.record(warehouse, "running")
     functions.register(warehouse.spark, settings)
     try:
-        work(warehouse, settings, run)
+        with lineage.told(run, warehouse):
+            work(warehouse, settings, run)
     except BaseException as error:
         warehouse.drop_staged()
         run.record(warehouse, "failed", redacted(f"{type(error).__name__}: {error}")[:500])

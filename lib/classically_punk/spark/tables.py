@@ -87,6 +87,8 @@ class Warehouse:
 
     def __init__(self, spark: SparkSession, root: Path) -> None:
         self.spark, self.root, self.run_id = spark, root, READING
+        self.were_read: set[str] = set()
+        """Names of the tables whose rows were asked for."""
 
     def open(self, run_id: str | None = None) -> Warehouse:
         """Creates missing tables, puts all of them into schema `punk`, and marks later commits with `run_id`."""
@@ -158,6 +160,7 @@ class Warehouse:
 
     def read(self, name: str) -> DataFrame:
         """A table as it is now, in the columns of this version: null where an older table lacks one."""
+        self.were_read.add(name)
         schema, rows = schemas.tables()[name], self._load(name)
         if rows.columns == schema.names:
             return rows
@@ -181,6 +184,7 @@ class Warehouse:
 
     def rows_in(self, name: str, files: Sequence[str]) -> DataFrame:
         """The rows of some of a table's data files, in the columns of this version."""
+        self.were_read.add(name)
         schema = schemas.tables()[name]
         if not files:
             return self.spark.createDataFrame([], schema)

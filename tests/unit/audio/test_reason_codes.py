@@ -347,3 +347,19 @@ def test_no_damage_gets_anything_but_a_clip_error_out(name: str) -> None:
             outcomes.add("accepted")
             assert np.isfinite(decoded.samples).all()
     assert len(outcomes) > 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"Not audio at all,\nbut a letter.\n" * 20, 'text that begins with "Not audi"'),
+        (b"a\r\n\tb c d" * 50, 'text that begins with "a b c"'),
+        (b"\x7fELF\x02\x01\x01\x00" * 50, "7f 45 4c 46 02 01 01 00"),
+        (b"RIFF\x24\x00\x00\x00XYZ!" + bytes(400), '"RIFF" of the unknown kind "XYZ!"'),
+    ],
+)
+def test_what_a_file_begins_with_is_told_without_the_marks_of_a_language(content: bytes, told: str) -> None:
+    with pytest.raises(ClipError) as refused:
+        decode_content(content, Limits())
+    assert told in str(refused.value)
+    assert "b'" not in str(refused.value)
