@@ -10,7 +10,7 @@ from classically_punk.spark.pipeline import evaluate
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the job; the exit status is the return value."""
-    return run_job("evaluate_genres", argv, evaluate, checks.protocols)
+    return run_job("evaluate_genres", argv, evaluate, checks.protocols, checks.column_weights)
 
 
 if __name__ == "__main__":

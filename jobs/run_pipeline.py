@@ -10,7 +10,9 @@ from classically_punk.spark.pipeline import run_all
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the job; the exit status is the return value."""
-    return run_job("run_pipeline", argv, run_all, checks.corpus, checks.reports, checks.protocols)
+    return run_job(
+        "run_pipeline", argv, run_all, checks.corpus, checks.reports, checks.protocols, checks.column_weights
+    )
 
 
 if __name__ == "__main__":

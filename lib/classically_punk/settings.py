@@ -113,6 +113,9 @@ class Model(Section):
     decision: Literal["argmax", "score-space", "auto"] = Field(
         "auto", description="how scores become a genre; auto: score-space where genres are of unequal size, else argmax"
     )
+    mean_shrinkage: float = Field(
+        0.0, ge=0, le=1, description="score-space: share by which genre means are drawn to where all genres lie alike"
+    )
     threshold: float = Field(0.0, ge=0, le=1, description="below this confidence the answer is not sure; 0 = never")
     regularisation: Literal["none", "auto"] | Annotated[float, Field(ge=0)] = Field(
         1.0, description="lambda, the same for every genre; auto = by inner folds of the training clips"
@@ -121,6 +124,9 @@ class Model(Section):
         "none", description="what is done to features before the fit"
     )
     clip_sd: float = Field(0.0, ge=0, description="bounds of standardised columns; 0 = none [sd]")
+    column_weights: tuple[tuple[str, Annotated[float, Field(gt=0, le=100)]], ...] = Field(
+        (), description='weights of standardised columns, by patterns of names: [["timbre_mfcc*_mean", 0.5], …]'
+    )
     map_weight: float = Field(
         0.05, gt=0, le=100, description="what squares or fourier columns vary, share of the plain"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,21 @@ def test_a_takedown_names_something_and_says_that_nobody_reads(tmp_path: Path) -
         "b.wav",
         "c d.wav",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ({"column_weights": [["timbre_mfcc*_mean", 0.5]]}, "nothing is standardised"),
+        (
+            {"column_weights": [["timbre_mfcc*_mean", 0.5], ["no_such*", 2]], "clip_sd": 4},
+            r"no column of .* 'no_such\*'",
+        ),
+        ({"column_weights": [["timbre_mfcc*_mean", 0.5]], "transform": "fourier", "feature_set": "classic57"}, None),
+        ({}, None),
+    ],
+)
+def test_weights_are_for_columns_that_are_there_and_standardised(model: dict[str, object], problem: str | None) -> None:
+    chosen = Settings.load(None, {"model": {"feature_set": "classic57"} | model})
+    with nullcontext() if problem is None else pytest.raises(ConfigError, match=problem):
+        checks.column_weights(chosen)

@@ -57,7 +57,8 @@ class Learner:
 
     `scaled`: the columns come standardised and are penalised as they are. `spread`: training cells -> what alterations
     do to the columns (p, p), as `regression.solve` takes it. `kind` is that of a decision, or `auto`: see `kind_for`.
-    `lam` None chooses λ by inner folds. Fits are kept: the same training cells are solved once for each λ asked for.
+    `lam` None chooses λ by inner folds. `shrinkage` is that of the genre means of score-space. Fits are kept: the same
+    training cells are solved once for each λ asked for.
     `of_clips`: sums per cell over the clips' mean columns, weight 1 each. With them coefficients, λ and decision come
     from sums alone, and `cell`, `columns` and `classes` may speak of a sample of clips, which gives the temperature.
     """
@@ -71,6 +72,7 @@ class Learner:
     kind: str = "argmax"
     lam: float | None = None
     of_clips: Sequence[Moments] | None = None
+    shrinkage: float = 0.0
     _fits: dict[tuple[Cells, float], Fit] = field(default_factory=dict)
     _paths: dict[Cells, tuple[Fit, ...]] = field(default_factory=dict)
 
@@ -208,13 +210,13 @@ class Learner:
         """The score-space decision, from scores of clips by fits on the inner groups they are not in."""
         if self.of_clips is None:
             at, scores = self.out_of_fold(lesson, lam)
-            return decision.score_space(scores, self.classes[at])
+            return decision.score_space(scores, self.classes[at], self.shrinkage)
         told = [
             regression.score_sums(self.fit(lesson.without(group).cells, lam), self.of_clips[cell])
             for group in lesson.inner
             for cell in group
         ]
-        return reduce(add, told).layer()
+        return reduce(add, told).layer(self.shrinkage)
 
     def _clips_of_genres(self, cells: Cells) -> Floats:
         if self.of_clips is not None:

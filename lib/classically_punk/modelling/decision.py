@@ -139,15 +139,18 @@ class ScoreSums:
         between = (apart * (self.counts * other.counts / np.maximum(counts, 1))[:, np.newaxis]).T @ apart
         return ScoreSums(counts, self.means + share * apart, self.within + other.within + between)
 
-    def layer(self) -> Layer:
+    def layer(self, shrinkage: float = 0.0) -> Layer:
         """The decision, temperature 1. Raises ModelError without clips.
 
-        A genre without clips gets a mean so far off that it is never the nearest.
+        `shrinkage` (0 to 1) draws the means of the genres towards those of `alike`. A genre without clips gets a mean
+        so far off that it is never the nearest.
         """
         clips, here = self.counts.sum(), self.counts > 0
         if clips == 0:
             raise ModelError("no clips to learn a decision from")
         means = self.means.copy()
+        present = np.ix_(here, here)
+        means[present] += shrinkage * (alike(means[present]) - means[present])
         covariance = self.within / max(float(clips - here.sum()), 1.0)
         covariance = (covariance + covariance.T) / 2
         if not here.all():
@@ -158,12 +161,26 @@ class ScoreSums:
         return Layer("score-space", means=means, covariance=covariance)
 
 
-def score_space(scores: ArrayLike, true: ArrayLike) -> Layer:
+def alike(means: Floats) -> Floats:
+    """Mean scores (k, k), a row a genre -> the same if every genre stood out by as much, and from all others alike.
+
+    Their centre stays; each genre's own score lies above it by the mean of what the genres' own scores do, the others
+    below it by equal parts of that. What a genre's mean tells beyond this is learnt from its few artists.
+    """
+    genres, centre = len(means), means.mean(axis=0)
+    if genres < 2:
+        return means
+    stands_out = np.trace(means - centre) / (genres - 1)
+    return np.asarray(centre + stands_out * (np.eye(genres) - 1 / genres))
+
+
+def score_space(scores: ArrayLike, true: ArrayLike, shrinkage: float = 0.0) -> Layer:
     """Scores (n, g) of clips that the regressions have not seen, true classes (n,) -> the layer, temperature 1.
 
-    Raises ModelError without clips, for unequal lengths, scores that are not finite or classes outside the scores.
+    `shrinkage` as `ScoreSums.layer` takes it. Raises ModelError without clips, for unequal lengths, scores that are not
+    finite or classes outside the scores.
     """
-    return ScoreSums.of(scores, true).layer()
+    return ScoreSums.of(scores, true).layer(shrinkage)
 
 
 FAR = 1e3

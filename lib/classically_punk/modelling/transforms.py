@@ -9,8 +9,9 @@ first. A transform is data (kind and numbers), never code; what it learns are th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
@@ -143,6 +144,22 @@ class Transform:
         scale = np.where(spread > 1e-10 * np.maximum(np.abs(centre), 1e-100), spread, 1.0)
         numbers = {"centre": tuple(centre.tolist()), "scale": tuple(scale.tolist())}
         return Transform(**{**{name: getattr(self, name) for name in self.__dataclass_fields__}, **numbers})
+
+    def weighted(self, weights: Iterable[tuple[str, float]]) -> Transform:
+        """Patterns of names (`timbre_mfcc*_mean`), weights above zero -> itself with such columns times their weight.
+
+        It is a weight of standardised columns, before the clip: below 1 the ridge costs them more, and they count for
+        less in the directions of `fourier`. Raises ModelError where nothing is standardised or a pattern fits no name.
+        """
+        scale = None if self.scale is None else list(self.scale)
+        for pattern, weight in weights:
+            fitting = [at for at, name in enumerate(self.names) if fnmatchcase(name, pattern)]
+            if scale is None or not fitting or not weight > 0:
+                problem = "standardises no column" if scale is None else f"has no column {pattern!r}, or no such weight"
+                raise ModelError(f"the transform {problem}: {weight!r}")
+            for at in fitting:
+                scale[at] /= weight
+        return replace(self, scale=None if scale is None else tuple(scale))
 
     def without(self, dropped: Sequence[str]) -> Transform:
         """The same transform of the columns that are left. Raises ModelError if none are."""

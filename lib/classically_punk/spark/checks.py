@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from classically_punk.audio import inventory, labels, remote
 from classically_punk.errors import ConfigError
+from classically_punk.features import catalogue
 from classically_punk.modelling import published
 from classically_punk.modelling.protocols import LISTED
+from classically_punk.modelling.transforms import MAPPED
 from classically_punk.settings import Settings
 from classically_punk.spark import exhibits, hadoop, published_features, schemas, withdraw
 from classically_punk.spark.tables import STAGING
@@ -79,6 +82,19 @@ def protocols(settings: Settings) -> None:
         folder = settings.folder("evaluation.split_dir")
         if not folder.is_dir():
             raise ConfigError("evaluation.split_dir", f"{folder} is not a folder")
+
+
+def column_weights(settings: Settings) -> None:
+    """Weights are given to columns that there are, and that are standardised."""
+    model, key = settings.model, "model.column_weights"
+    if model.column_weights and model.transform not in MAPPED and model.clip_sd == 0:
+        raise ConfigError(
+            key, "nothing is standardised: set model.clip_sd above 0, or a transform of squares or fourier"
+        )
+    names = [column.name for column in catalogue.columns(model.feature_set)]
+    for pattern, _ in model.column_weights:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ConfigError(key, f"no column of {model.feature_set} is called {pattern!r}")
 
 
 def reports(settings: Settings) -> None:

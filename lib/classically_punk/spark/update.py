@@ -418,6 +418,7 @@ def solved(
         kind=model.decision.kind,
         lam=model.lam,
         of_clips=of_clips,
+        shrinkage=settings.model.mean_shrinkage,
     )
     lesson = learner.filled(Lesson(tuple((cell,) for cell in range(kept.cells)), ()))
     try:

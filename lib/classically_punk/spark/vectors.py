@@ -303,7 +303,8 @@ def _transform(data: Training, settings: Settings) -> Transform:
         width=chosen.fourier_width if fourier else 0.0,
         seed=chosen.fourier_seed if fourier else 0,
     )
-    return unit.fitted(whole.means, np.sqrt(np.diag(whole.second) / whole.weight))
+    fitted = unit.fitted(whole.means, np.sqrt(np.diag(whole.second) / whole.weight))
+    return fitted.weighted(chosen.column_weights)
 
 
 def _placed(rows: DataFrame, clips: pd.DataFrame, genres: tuple[str, ...], units: tuple[str, ...]) -> DataFrame:
@@ -498,7 +499,10 @@ def learner(
     told = penalty(spreads if design == MAIN else None, settings)
     kind, lam = settings.model.decision, settings.model.ridge
     classes = data.classes[: len(cell)]
-    return Learner(parts, cell, columns, classes, scaled, told, kind=kind, lam=lam, of_clips=of_clips)
+    shrinkage = settings.model.mean_shrinkage
+    return Learner(
+        parts, cell, columns, classes, scaled, told, kind=kind, lam=lam, of_clips=of_clips, shrinkage=shrinkage
+    )
 
 
 def penalty(spreads: Sequence[Spread] | None, settings: Settings) -> Callable[[Cells], Floats | None]:

@@ -65,14 +65,15 @@ def test_the_strength_is_the_one_with_the_least_error_on_inner_groups() -> None:
     assert learner(x, y, cell, lam=0.0).strength(LESSONS[0]) == 0.0
 
 
-def test_the_decision_comes_from_inner_scores() -> None:
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3])
+def test_the_decision_comes_from_inner_scores(shrinkage: float) -> None:
     x, y, cell = clips()
-    layer = learner(x, y, cell, kind="score-space").undecided(LESSONS[0], 0.1)
+    layer = learner(x, y, cell, kind="score-space", shrinkage=shrinkage).undecided(LESSONS[0], 0.1)
     inner = np.zeros((len(y), CLASSES))
     for group in range(2, 6):
         train = (cell >= 2) & (cell != group)
         inner[cell == group] = ridge(x[train], y[train], 0.1, x[cell == group])
-    expected = decision.score_space(inner[cell >= 2], y[cell >= 2])
+    expected = decision.score_space(inner[cell >= 2], y[cell >= 2], shrinkage)
     np.testing.assert_allclose(layer.means, expected.means, atol=1e-10)
     np.testing.assert_allclose(layer.covariance, expected.covariance, atol=1e-10)
 

@@ -132,6 +132,34 @@ def test_scores_that_sum_to_one_do_not_break_it() -> None:
     assert (answers == true).mean() > 0.99
 
 
+def test_shrunk_means_lie_between_those_measured_and_equal_ones() -> None:
+    rng = np.random.default_rng(8)
+    true = rng.integers(0, 4, 300)
+    scores = 0.2 * rng.normal(size=(300, 4)) + np.diag([0.1, 0.3, 0.5, 0.9])[true]
+    measured, shrunk, equal = (score_space(scores, true, share) for share in (0.0, 0.3, 1.0))
+    assert measured.means is not None
+    assert shrunk.means is not None
+    assert equal.means is not None
+    np.testing.assert_array_equal(shrunk.covariance, measured.covariance)
+    np.testing.assert_allclose(shrunk.means, 0.7 * measured.means + 0.3 * equal.means, atol=1e-12)
+    # all apart by the same, about the same centre, and a genre's own score as far above it as measured, in the mean
+    apart = np.linalg.norm(equal.means[:, None] - equal.means[None], axis=2)
+    np.testing.assert_allclose(apart[~np.eye(4, dtype=bool)], apart[0, 1], rtol=1e-12)
+    centre = measured.means.mean(axis=0)
+    np.testing.assert_allclose(equal.means.mean(axis=0), centre, atol=1e-12)
+    above = [np.diag(one.means - centre).mean() for one in (equal, measured) if one.means is not None]
+    assert above[0] == pytest.approx(above[1])
+
+
+def test_shrinking_passes_over_genres_that_are_not_there() -> None:
+    scores, true = masked()
+    alone = score_space(scores, true, 0.3)
+    wider = score_space(np.hstack([scores, np.zeros((len(scores), 1))]), true, 0.3)
+    assert alone.means is not None
+    assert wider.means is not None
+    np.testing.assert_allclose(wider.means[:-1, :-1], alone.means, atol=1e-12)
+
+
 def test_a_genre_without_clips_is_never_answered() -> None:
     scores, true = masked()
     layer = score_space(np.column_stack([scores, np.zeros(len(true))]), true)

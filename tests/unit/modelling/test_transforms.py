@@ -53,6 +53,23 @@ def test_columns_are_clipped_in_standard_deviations() -> None:
     assert found.max() == 4.0
 
 
+def test_weighted_columns_are_standardised_and_then_weighted_before_the_clip() -> None:
+    x = rows()
+    found = fitted(raw("none", clip=4.0), x).weighted([("a_*", 0.5), ("b_mean", 3.0)]).apply(x)
+    z = (x - x.mean(axis=0)) / x.std(axis=0) * [0.5, 0.5, 1.0, 3.0]
+    np.testing.assert_allclose(found, np.clip(z, -4, 4), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem"), [([("c_*", 0.5)], "no column 'c_\\*'"), ([("a_*", 0.0)], "no such weight")]
+)
+def test_weights_of_nothing_and_nothing_as_a_weight_are_refused(weights: list[tuple[str, float]], problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        raw("none", clip=4.0).weighted(weights)
+    with pytest.raises(ModelError, match="standardises no column"):
+        Transform(NAMES).weighted([("a_*", 0.5)])
+
+
 def test_squares_stand_beside_the_columns_with_the_share_of_variance_asked_for() -> None:
     x = np.random.default_rng(2).normal(size=(200_000, 4))
     x[:, 1:3] = np.exp(x[:, 1:3])

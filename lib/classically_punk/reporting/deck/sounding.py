@@ -72,6 +72,7 @@ def question(sheet: Sheet) -> None:
     else:
         lines += ["No model was trained: these slides only tell what was read and described."]
     lines += [f"Guessing blindly, one clip in {many} would be right." if many > 1 else "One genre only."]
+    lines += [sheet.f.protocol(accuracy.protocol).caveat] if accuracy is not None else []
     if sheet.f.counts.synthetic:
         lines += [SYNTHETIC]
     sheet.lines(slide, lines, box=(LEFT, top, WIDE, TOP + HIGH - top))
