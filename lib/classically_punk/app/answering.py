@@ -5,7 +5,6 @@ Command line and server come through here, in their own process or in those of `
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,21 +36,12 @@ class Input:
     detail: str | None = None
 
 
-def answer(
-    file: Input,
-    model: PublishedModel,
-    decoder: IsolatedDecoder,
-    wanted: Wanted = LINE_ALONE,
-    beside: Executor | None = None,
-) -> Told:
-    """One file -> its answer; a clip's fault is an answer too, and so is an error nobody foresaw.
-
-    A thread `beside` takes a part of the description.
-    """
+def answer(file: Input, model: PublishedModel, decoder: IsolatedDecoder, wanted: Wanted = LINE_ALONE) -> Told:
+    """One file -> its answer; a clip's fault is an answer too, and so is an error nobody foresaw."""
     if file.reason is not None:
         return refused(file.shown, file.reason, file.detail)
     try:
-        return _heard(file.shown, _decode(file, decoder), model, wanted, beside)
+        return _heard(file.shown, _decode(file, decoder), model, wanted)
     except ClipError as error:
         return refused(file.shown, error.code, str(error))
     except Exception as error:  # noqa: BLE001  the one place where an error nobody foresaw becomes an answer
@@ -72,9 +62,9 @@ def _decode(file: Input, decoder: IsolatedDecoder) -> Decoded:
     return decoder.decode_file(file.path)
 
 
-def _heard(path: str, clip: Decoded, model: PublishedModel, wanted: Wanted, thread: Executor | None) -> Told:
+def _heard(path: str, clip: Decoded, model: PublishedModel, wanted: Wanted) -> Told:
     name = model.feature_set.partition("@")[0]
-    rows = describe.describe_segments(clip.samples, model.segment_s, name, thread)
+    rows = describe.describe_segments(clip.samples, model.segment_s, name)
     columns = [column.name for column in catalogue.columns(name)]
     segments, values = [row.segment for row in rows], np.stack([row.values for row in rows])
     said = model.classify(columns, segments, values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,12 +122,10 @@ def answers(
     """One answer a file, in order and as soon as it is known; by as many processes as there are cores, if it pays."""
     with ExitStack() as stack:
         limits, whole = settings.limits, settings.features.whole_clip_s
-        has_room = False
         if workers is None:
             from classically_punk.app.pool import cores
 
             workers = cores() if len(files) >= POOL_FROM else 1
-            has_room = cores() > workers
         if workers > 1:
             from classically_punk.app.pool import Pool
 
@@ -137,9 +134,8 @@ def answers(
         else:
             decoder = stack.enter_context(IsolatedDecoder(limits, whole))
             warm.read_only_cache()
-            second = stack.enter_context(ThreadPoolExecutor(1)) if has_room else None
             for file in files:
-                yield answer(file, model, decoder, wanted, second)
+                yield answer(file, model, decoder, wanted)
 
 
 def tell(

@@ -160,9 +160,7 @@ class Pool:
         try:
             while left:
                 try:
-                    # a process that waits for work leaves its core to the others
-                    has_room = self._idle.qsize() > 0
-                    for some in worker.ask(left[:together], model, wanted, self._answer_s, has_room=has_room):
+                    for some in worker.ask(left[:together], model, wanted, self._answer_s):
                         del left[: len(some)]
                         deaths = 0
                         take(some)
@@ -213,15 +211,9 @@ class _Worker:
             self._channel.send_bytes(rules)
 
     def ask(
-        self,
-        files: Sequence[Input],
-        model: PublishedModel,
-        wanted: Wanted,
-        seconds: float | None,
-        *,
-        has_room: bool,
+        self, files: Sequence[Input], model: PublishedModel, wanted: Wanted, seconds: float | None
     ) -> Iterator[list[Told]]:
-        """The answers for some files, a few at a time, each within so many seconds; `has_room` for a second thread.
+        """The answers for some files, a few at a time, each within so many seconds.
 
         Raises _WorkerDiedError, TimeoutError.
         """
@@ -238,9 +230,7 @@ class _Worker:
             if self._model is not model:
                 self._channel.send_bytes(json.dumps({"model": model.to_json()}).encode())
                 self._model = model
-            self._channel.send_bytes(
-                json.dumps({"wanted": vars(wanted), "has_room": has_room, "files": asked}).encode()
-            )
+            self._channel.send_bytes(json.dumps({"wanted": vars(wanted), "files": asked}).encode())
             for file in files:
                 if file.content is not None:
                     self._channel.send_bytes(file.content)

@@ -1,9 +1,8 @@
 """A process that answers for files, one after another: the other end of `pool`.
 
 Started as `python -P -m classically_punk.app.worker SOCKET`, an inherited descriptor. Messages are JSON with their
-length in front: first the rules (limits, whole_clip_s), then models and lists of files, whose contents follow, with a
-word whether a core is free for a second thread. Answers go back in lists, one a file, in order. It ends when the other
-end closes. Ctrl-C is for the program that asks.
+length in front: first the rules (limits, whole_clip_s), then models and lists of files, whose contents follow. Answers
+go back in lists, one a file, in order. It ends when the other end closes. Ctrl-C is for the program that asks.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import os
 import signal
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -38,7 +36,6 @@ def main() -> None:
     channel = Connection(int(sys.argv[1]))
     rules = json.loads(channel.recv_bytes())
     model: PublishedModel | None = None
-    second = ThreadPoolExecutor(1)  # has no thread until there is work for one
     with IsolatedDecoder(Limits(**rules["limits"]), rules["whole_clip_s"]) as decoder, suppress(EOFError, OSError):
         warm.read_only_cache()
         _warm_up()
@@ -59,7 +56,7 @@ def main() -> None:
             ]
             ready, sent = [], time.monotonic()
             for at, file in enumerate(files, start=1):
-                ready.append(answer(file, model, decoder, wanted, second if request["has_room"] else None).as_json())
+                ready.append(answer(file, model, decoder, wanted).as_json())
                 # one by one where answers are slow; many at a time where messages would cost as much
                 if at == len(files) or time.monotonic() - sent > HELD_BACK_S:
                     channel.send_bytes(f"[{','.join(ready)}]".encode())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,26 +40,19 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
 
 
 def describe_segments(
-    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk", beside: Executor | None = None
+    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk"
 ) -> list[SegmentRow]:
     """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
 
     A trailing piece under half a segment is dropped; a clip no longer than one segment has segment 0 equal to -1.
     Values of scope `clip` are measured once and repeated. Of a `SampleSource` only pieces are in memory: its whole-clip
     row is streamed (see `streaming`), all others are the same. Raises as `describe_clip`.
-
-    With a thread `beside`, that one describes the whole clip and this one its segments: kernels hold no lock, so that
-    one clip has two cores.
     """
-    return describe_and_fingerprint(samples, segment_s, feature_set, beside=beside)[0]
+    return describe_and_fingerprint(samples, segment_s, feature_set)[0]
 
 
 def describe_and_fingerprint(
-    samples: ArrayLike | SampleSource,
-    segment_s: float,
-    feature_set: str = "punk",
-    only: Collection[str] | None = None,
-    beside: Executor | None = None,
+    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk", only: Collection[str] | None = None
 ) -> tuple[list[SegmentRow], Words]:
     """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do.
 
@@ -72,30 +63,19 @@ def describe_and_fingerprint(
     # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
     if size // 2 < catalogue.min_samples(feature_set):
         raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
-
-    def of_whole() -> tuple[Vector, Words]:
-        if isinstance(clip, np.ndarray):
-            analysis = _analysis(clip, feature_set)
-            return _values(analysis, feature_set, only=only), words_of(analysis.first_pass.bands)
-        values = streaming.whole_clip(clip, feature_set, only=only)
-        return values, fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
-
-    def of_segment(start: int, stop: int) -> Vector | None:
-        if stop - start == clip.size:
-            return None  # it is the whole clip
-        piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
-        return _values(_analysis(piece, feature_set), feature_set, scope="segment", only=only)
-
-    # a source has one reader
-    under_way = beside.submit(of_whole) if beside is not None and isinstance(clip, np.ndarray) else _at_once(of_whole)
-    segments = [(start, stop, of_segment(start, stop)) for start, stop in pieces(clip.size, size)]
-    whole, words = under_way.result()
+    if isinstance(clip, np.ndarray):
+        analysis = _analysis(clip, feature_set)
+        whole, words = _values(analysis, feature_set, only=only), words_of(analysis.first_pass.bands)
+    else:
+        whole = streaming.whole_clip(clip, feature_set, only=only)
+        words = fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
-    for number, (start, stop, values) in enumerate(segments):
-        if values is None:
+    for number, (start, stop) in enumerate(pieces(clip.size, size)):
+        if stop - start == clip.size:
             values = whole
         else:
-            np.copyto(values, whole, where=_of_clip(feature_set))
+            piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
+            values = _values(_analysis(piece, feature_set), feature_set, known=whole, only=only)
         rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, (stop - start) / SAMPLE_RATE_HZ, values))
     return rows, words
 
@@ -137,32 +117,18 @@ def _analysis(samples: Samples, feature_set: str) -> Analysis:
     return long_enough(samples, catalogue.min_samples(feature_set))
 
 
-def _at_once(work: Callable[[], tuple[Vector, Words]]) -> Future[tuple[Vector, Words]]:
-    """What an executor without a thread would give. Raises what the work raises."""
-    done: Future[tuple[Vector, Words]] = Future()
-    done.set_result(work())
-    return done
-
-
-@cache
-def _of_clip(feature_set: str) -> NDArray[np.bool_]:
-    """Which columns are of scope `clip`: (m,)."""
-    scopes = [feature.scope for feature in catalogue.entries(feature_set) for _ in feature.scalars]
-    return np.array([scope == "clip" for scope in scopes])
-
-
 def _values(
-    analysis: Analysis,
-    feature_set: str,
-    scope: catalogue.Scope | None = None,
-    only: Collection[str] | None = None,
+    analysis: Analysis, feature_set: str, known: Vector | None = None, only: Collection[str] | None = None
 ) -> Vector:
-    """The vector of one piece; NaN where an entry is not among `only`, or is not of that scope."""
+    """The vector of one piece; values of scope `clip` are taken from `known`, the whole clip's vector, if given.
+
+    NaN where an entry is not among `only`.
+    """
     values = np.full(len(catalogue.columns(feature_set)), np.nan)
     at = 0
     for feature in catalogue.entries(feature_set):
         here = slice(at, at + len(feature.scalars))
         at = here.stop
-        if (only is None or feature.name in only) and scope in (None, feature.scope):
-            values[here] = feature.kernel(analysis)
+        if only is None or feature.name in only:
+            values[here] = known[here] if known is not None and feature.scope == "clip" else feature.kernel(analysis)
     return values

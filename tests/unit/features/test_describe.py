@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -53,28 +51,6 @@ def test_a_clip_no_longer_than_a_segment_is_its_own_segment() -> None:
     whole, first = describe_segments(CLIP[: 2 * RATE], segment_s=3.0)
     np.testing.assert_array_equal(whole.values, first.values)
     assert whole.duration_s == first.duration_s == 2.0
-
-
-@pytest.mark.parametrize("seconds", [1.0, 3.0, 4.5, 10.4])
-def test_a_thread_beside_changes_no_bit(seconds: float) -> None:
-    clip = CLIP[: round(seconds * RATE)]
-    with ThreadPoolExecutor(1) as thread:
-        for alone, helped in zip(
-            describe_segments(clip, 3.0), describe_segments(clip, 3.0, beside=thread), strict=True
-        ):
-            assert (alone.segment, alone.start_s, alone.duration_s) == (
-                helped.segment,
-                helped.start_s,
-                helped.duration_s,
-            )
-            np.testing.assert_array_equal(alone.values, helped.values)
-        assert thread._threads  # it did have work
-
-
-def test_what_a_thread_beside_finds_is_told() -> None:
-    with ThreadPoolExecutor(1) as thread, pytest.raises(ClipTooShortError) as refused:
-        describe_segments(CLIP[:8819], segment_s=3.0, beside=thread)
-    assert refused.value.needed == 8820
 
 
 def test_another_sample_rate_is_resampled() -> None:
