@@ -64,7 +64,8 @@ def _decode(file: Input, decoder: IsolatedDecoder) -> Decoded:
 
 def _heard(path: str, clip: Decoded, model: PublishedModel, wanted: Wanted) -> Told:
     name = model.feature_set.partition("@")[0]
-    rows = describe.describe_segments(clip.samples, model.segment_s, name)
+    needed, of_whole = _entries(model, name, wanted)
+    rows = describe.describe_segments(clip.samples, model.segment_s, name, needed, of_whole)
     columns = [column.name for column in catalogue.columns(name)]
     segments, values = [row.segment for row in rows], np.stack([row.values for row in rows])
     said = model.classify(columns, segments, values)
@@ -93,6 +94,18 @@ def _heard(path: str, clip: Decoded, model: PublishedModel, wanted: Wanted) -> T
 
         beside["picture"] = picture_of(clip.samples)
     return Told(line, **beside)
+
+
+def _entries(model: PublishedModel, feature_set: str, wanted: Wanted) -> tuple[set[str], set[str]]:
+    """The entries that the model asks of segments, and those that what is wanted asks of the whole clip."""
+    entries = catalogue.entries(feature_set)
+    inputs, words = set(model.inputs), set(explain.worded(feature_set))
+    needed = {entry.name for entry in entries if inputs.intersection(scalar.name for scalar in entry.scalars)}
+    if wanted.facts:
+        return needed, {entry.name for entry in entries}
+    if wanted.explain:
+        return needed, {entry.name for entry in entries if words.intersection(one.name for one in entry.scalars)}
+    return needed, set()
 
 
 def _facts(clip: Decoded) -> dict[str, Any]:

@@ -40,44 +40,67 @@ def describe_clip(samples: ArrayLike, sample_rate: float, feature_set: str = "cl
 
 
 def describe_segments(
-    samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk"
+    samples: ArrayLike | SampleSource,
+    segment_s: float,
+    feature_set: str = "punk",
+    only: Collection[str] | None = None,
+    of_whole: Collection[str] | None = None,
 ) -> list[SegmentRow]:
     """Rows of mono samples (n,) at 22 050 Hz: segment -1 is the whole clip, then 0, 1, … side by side.
 
     A trailing piece under half a segment is dropped; a clip no longer than one segment has segment 0 equal to -1.
     Values of scope `clip` are measured once and repeated. Of a `SampleSource` only pieces are in memory: its whole-clip
     row is streamed (see `streaming`), all others are the same. Raises as `describe_clip`.
+
+    With `only`, the names of some entries, nothing else is measured, and all other values are NaN; the row of the whole
+    clip then has the entries `of_whole`, if they are given, and what the segments need of it.
     """
-    return describe_and_fingerprint(samples, segment_s, feature_set)[0]
+    return _described(samples, segment_s, feature_set, only, of_whole)[0]
 
 
 def describe_and_fingerprint(
     samples: ArrayLike | SampleSource, segment_s: float, feature_set: str = "punk", only: Collection[str] | None = None
 ) -> tuple[list[SegmentRow], Words]:
-    """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do.
+    """The rows of `describe_segments`, and the fingerprint of the clip, from one analysis. Raises as they do."""
+    rows, whole = _described(samples, segment_s, feature_set, only, None)
+    if isinstance(whole, Analysis):
+        return rows, words_of(whole.first_pass.bands)
+    return rows, fingerprint(streaming.read(whole, 0, min(whole.size, NEEDED)))
 
-    With `only`, the names of some entries, nothing else is measured: all other values are NaN.
-    """
+
+def _described(
+    samples: ArrayLike | SampleSource,
+    segment_s: float,
+    feature_set: str,
+    only: Collection[str] | None,
+    of_whole: Collection[str] | None,
+) -> tuple[list[SegmentRow], SampleSource | Analysis]:
+    """The rows of a clip, and its source, or what is known of the whole of it where that is in memory."""
     clip = samples if isinstance(samples, SampleSource) else checked(samples)
     size = round(segment_s * SAMPLE_RATE_HZ)
     # the shortest piece kept is half a segment: it must be describable, whatever the clip's length
     if size // 2 < catalogue.min_samples(feature_set):
         raise ValueError(f"segments of {segment_s} s are too short for {feature_set}")
-    if isinstance(clip, np.ndarray):
-        analysis = _analysis(clip, feature_set)
-        whole, words = _values(analysis, feature_set, only=only), words_of(analysis.first_pass.bands)
+    places = list(pieces(clip.size, size))
+    is_segment = places == [(0, clip.size)]
+    measured = only
+    if only is not None and of_whole is not None:
+        lent = {one.name for one in catalogue.entries(feature_set) if one.scope == "clip" or is_segment}
+        measured = {*of_whole, *lent.intersection(only)}
+    known = _analysis(clip, feature_set) if isinstance(clip, np.ndarray) else clip
+    if isinstance(known, Analysis):
+        whole = _values(known, feature_set, only=measured)
     else:
-        whole = streaming.whole_clip(clip, feature_set, only=only)
-        words = fingerprint(streaming.read(clip, 0, min(clip.size, NEEDED)))
+        whole = streaming.whole_clip(known, feature_set, only=measured)
     rows = [SegmentRow(WHOLE_CLIP, 0.0, clip.size / SAMPLE_RATE_HZ, whole)]
-    for number, (start, stop) in enumerate(pieces(clip.size, size)):
-        if stop - start == clip.size:
+    for number, (start, stop) in enumerate(places):
+        if is_segment:
             values = whole
         else:
             piece = clip[start:stop] if isinstance(clip, np.ndarray) else streaming.read(clip, start, stop)
             values = _values(_analysis(piece, feature_set), feature_set, known=whole, only=only)
         rows.append(SegmentRow(number, start / SAMPLE_RATE_HZ, (stop - start) / SAMPLE_RATE_HZ, values))
-    return rows, words
+    return rows, known
 
 
 def _at_own_rate(samples: Samples, sample_rate: float) -> Samples:

@@ -207,8 +207,12 @@ def source_of(column: str, features: Container[str]) -> str:
 def in_words(names: Sequence[str], values: ArrayLike, feature_set: str) -> list[str]:
     """Whole-clip values (c,) -> those that anybody knows by their unit, such as `152 BPM` and `-9 LUFS`."""
     heard = dict(zip(names, np.asarray(values, dtype=np.float64).tolist(), strict=True))
-    units = {column.name: column.unit for column in catalogue.columns(feature_set)}
-    return [f"{plain(_rounded(heard[name]))} {unit}" for name, unit in units.items() if unit in COMPARED]
+    return [f"{plain(_rounded(heard[name]))} {unit}" for name, unit in worded(feature_set).items()]
+
+
+def worded(feature_set: str) -> dict[str, str]:
+    """The columns that anybody knows by their unit, and that unit."""
+    return {column.name: column.unit for column in catalogue.columns(feature_set) if column.unit in COMPARED}
 
 
 def _mean(model: PublishedModel, name: str) -> float:

@@ -115,6 +115,24 @@ def test_segments_too_short_to_be_described_are_refused() -> None:
         describe_segments(CLIP[:RATE], segment_s=0.5)
 
 
+@pytest.mark.parametrize("seconds", [2.0, 4.0, 10.4])
+def test_the_whole_clip_may_have_other_entries_than_its_segments(seconds: float) -> None:
+    clip = CLIP[: round(seconds * RATE)]
+    everything = describe_segments(clip, 3.0)
+    some = describe_segments(clip, 3.0, only={"timbre_flux", "tempo_bpm"}, of_whole={"loudness_integrated"})
+    entry = {scalar.name: feature for feature in catalogue.CATALOGUE for scalar in feature.scalars}
+    is_segment = seconds < 3
+    for one, other in zip(everything, some, strict=True):
+        for name, value, found in zip(NAMES, one.values, other.values, strict=True):
+            of_segment = entry[name].name in ("timbre_flux", "tempo_bpm")
+            of_whole = entry[name].name in ("loudness_integrated", "tempo_bpm")
+            is_there = of_whole if one.segment < 0 else of_segment
+            if is_there or (is_segment and (of_whole or of_segment)):
+                assert found == value, name
+            else:
+                assert np.isnan(found), name
+
+
 @pytest.mark.parametrize("name", ["timbre_flux", "tempo_bpm"])
 def test_some_entries_alone_have_the_bits_they_have_among_all(name: str) -> None:
     entry = next(feature for feature in catalogue.CATALOGUE if feature.name == name)
