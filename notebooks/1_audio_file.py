@@ -57,6 +57,7 @@ whole.plot(np.arange(samples.size) / RATE_HZ, samples, linewidth=0.5)
 whole.set(xlabel="time (s)", ylabel="amplitude\n(full scale 1)", title="eight notes")
 near.plot(np.arange(400) / RATE_HZ * 1000, samples[2000:2400], ".-", linewidth=0.7)
 near.set(xlabel="time (ms)", ylabel="amplitude\n(full scale 1)", title="400 samples: four periods of 220 Hz")
+plt.show()
 # %% [markdown]
 # ## The header
 #
@@ -139,6 +140,7 @@ power = 20 * np.log10(np.abs(np.fft.rfft(window)) + 1e-6)
 figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 axes.plot(np.fft.rfftfreq(4096, 1 / RATE_HZ), power - power.max(), linewidth=0.8)
 axes.set(xlabel="frequency (Hz)", ylabel="dB to the strongest", xlim=(0, 4000), ylim=(-80, 3))
+plt.show()
 # %%
 arrays = exhibit_of(samples)
 figure = plt.figure(figsize=(9, 5), layout="constrained")

@@ -71,10 +71,11 @@ steps[shown].round(2)
 
 # %%
 figure, axes = plt.subplots(len(shown), len(LADDERS), figsize=(11, 1.5 * len(shown)), sharex=True, sharey="row")
+for panel, ladder in zip(axes[0], LADDERS, strict=True):
+    panel.set_title(ladder, size=10)
 for row, name in zip(axes, shown, strict=True):
     for panel, ladder in zip(row, LADDERS, strict=True):
         panel.plot(steps.loc[ladder, name], "o-", markersize=3)
-        panel.set_title(ladder if row is axes[0] else "", size=10)
     row[0].set_ylabel(f"{name.partition('_')[2]}\n({columns.unit[name]})", size=8)
 figure.supxlabel("step of the ladder")
 figure.tight_layout()
@@ -156,3 +157,4 @@ image = axes.imshow(picture, aspect="auto", cmap="cividis", vmin=0, vmax=1)
 axes.set_xticks(range(len(LADDERS)), list(LADDERS))
 axes.set_yticks(range(len(picture)), list(picture.index), size=8)
 figure.colorbar(image, label="share of the ladder that moves it most (0–1)")
+plt.show()

@@ -131,6 +131,7 @@ image = axes.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
 axes.set_xticks(range(len(columns)), columns, rotation=90, size=6)
 axes.set_yticks(range(len(columns)), columns, size=6)
 figure.colorbar(image, label="correlation (-1 to 1)", shrink=0.8)
+plt.show()
 # %%
 above = np.triu(np.abs(correlation), 1)
 strongest = np.dstack(np.unravel_index(np.argsort(-above, axis=None)[:8], above.shape))[0]
@@ -156,6 +157,7 @@ for genre in genres:
 axes.set_xlabel(f"first component ({shares[0]:.0%} of the variance)")
 axes.set_ylabel(f"second component ({shares[1]:.0%})")
 figure.legend(loc="outside right upper")
+plt.show()
 # %% [markdown]
 # What the first component is made of:
 

@@ -136,6 +136,7 @@ figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 axes.barh(ends.index, ends, color=np.where(ends > 0, colours[case.best], colours[rival]))
 axes.axvline(0, color="#222222", linewidth=0.8)
 axes.set_xlabel(f"push for {case.best} less push for {rival} (score)", parse_math=False)
+plt.show()
 # %% [markdown]
 # How far is the clip from the other clips of that genre? In standard deviations of the training, for the features of the picture:
 

@@ -67,6 +67,7 @@ axes.axvline(1 / len(recall), color="#222222", linestyle=":", label="chance")
 axes.set(xlabel="recall: share of the genre's clips found (0–1), 95 % interval", xlim=(0, 1.02))
 axes.invert_yaxis()
 figure.legend(loc="outside upper right")
+plt.show()
 # %% [markdown]
 # ## What is taken for what
 
@@ -106,6 +107,7 @@ accuracy = judged.right.cumsum().to_numpy() / np.arange(1, len(judged) + 1)
 figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
 axes.plot(coverage, accuracy, drawstyle="steps-post", color="#332288")
 axes.set(xlabel="share of clips answered (0–1)", ylabel="share right of those (0–1)", ylim=(min(accuracy) - 0.05, 1.01))
+plt.show()
 # %% [markdown]
 # ## What a thousand answers cost
 #
@@ -148,4 +150,6 @@ stages = pd.Series(seconds).sort_values()
 figure, axes = plt.subplots(figsize=(7, 0.8 + 0.28 * len(stages)), layout="constrained")
 axes.barh(stages.index, stages, color="#44aa99")
 axes.set_xlabel(f"seconds (of {stages.sum():.0f}, for {counted['described']} clips)")
-rejects.groupby("reason").size().to_frame("files")
+plt.show()
+print(f"{len(rejects)} files could not be used")
+rejects.reason.value_counts().to_frame("files") if len(rejects) else None
