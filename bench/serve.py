@@ -45,6 +45,7 @@ RATE = 22_050
 PUNK = (sys.executable, "-P", "-m", "classically_punk.app.cli")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+INPUTS = catalogue.model_names("punk")
 PARTS = ("cold", "warm", "folder", "at_once", "hostile", "bulk")
 
 
@@ -66,9 +67,9 @@ def write(path: Path, samples: Any) -> Path:
 
 
 def model_of_chance() -> published.PublishedModel:
-    """Ten genres over the project's own features: costs what a fitted one does."""
+    """Ten genres over the columns that a model of `punk` sees: costs what a fitted one does."""
     chance = np.random.default_rng(0)
-    names = tuple(column.name for column in catalogue.columns("punk"))
+    names = INPUTS
     return published.PublishedModel(
         model_id="bench",
         genres=GTZAN,
@@ -92,7 +93,7 @@ def model_of_chance() -> published.PublishedModel:
 def clips_of_chance() -> bytes:
     """As many training clips as are ever published, for answers to find the nearest among."""
     ids = [f"{at:064x}" for at in range(training_clips.MOST_CLIPS)]
-    standings = np.random.default_rng(1).standard_normal((len(ids), len(catalogue.columns("punk"))), np.float32)
+    standings = np.random.default_rng(1).standard_normal((len(ids), len(INPUTS)), np.float32)
     return training_clips.to_parquet(ids, [f"{one[-5:]}.wav" for one in ids], ["jazz"] * len(ids), standings)
 
 
@@ -381,8 +382,8 @@ def hostile(warehouse: Path, count: int) -> dict[str, float]:
     }
 
 
-def bulk(folder: Path, count: int) -> dict[str, float]:
-    """Unlabelled 3 s clips by `classify_clips`: what answering takes beside describing, of a folder and of a quarter.
+def bulk(folder: Path, count: int, length_s: int) -> dict[str, float]:
+    """Unlabelled clips by `classify_clips`: what answering takes beside describing, of a folder and of a quarter.
 
     The share of the extraction rate is that of one run; the second, over what the larger folder has more of, is free of
     the seconds that Spark plans for.
@@ -398,7 +399,7 @@ def bulk(folder: Path, count: int) -> dict[str, float]:
     for number in (10, count // 4, count):  # the first one starts workers
         corpus, root = folder / f"clips-{number}", folder / f"warehouse-{number}"
         for at in range(number):
-            write(corpus / f"{at:05d}.wav", song(3, 1_000_000 + at))
+            write(corpus / f"{at:05d}.wav", song(length_s, 1_000_000 + at))
         published.publish(root, model_of_chance())
         spark.sql("DROP SCHEMA IF EXISTS punk CASCADE")
         places = {"corpus": {"root": str(corpus), "labels": "none"}, "warehouse": {"root": str(root)}}
@@ -411,17 +412,18 @@ def bulk(folder: Path, count: int) -> dict[str, float]:
         seconds.append((number, run.seconds["describe"], run.seconds["classify"]))
     spark.stop()
     _, (few, few_describe, few_answer), (many, describe, answer) = seconds
-    return {
-        "bulk_clips": many,
-        "bulk_describe_s": describe,
-        "bulk_answer_s": answer,
-        "bulk_share_of_extraction": describe / (describe + answer),
-        "bulk_share_of_extraction_per_clip": (describe - few_describe)
-        / (describe - few_describe + max(0.0, answer - few_answer)),
-        "bulk_quarter_describe_s": few_describe,
-        "bulk_quarter_answer_s": few_answer,
-        "bulk_quarter_clips": few,
+    more = (describe - few_describe) / (describe - few_describe + max(0.0, answer - few_answer))
+    told = {
+        "clips": many,
+        "describe_s": describe,
+        "answer_s": answer,
+        "share_of_extraction": describe / (describe + answer),
+        "share_of_extraction_per_clip": more,
+        "quarter_describe_s": few_describe,
+        "quarter_answer_s": few_answer,
+        "quarter_clips": few,
     }
+    return {f"bulk_{length_s}s_{name}": value for name, value in told.items()}
 
 
 def wav(samples: Any) -> bytes:
@@ -461,7 +463,7 @@ def main() -> int:
             "folder": lambda: folder_share(folder / "folder", 1000 // tenth, max(1, 9 // tenth)),
             "at_once": lambda: at_once(warehouse, max(1, 10 // tenth)),
             "hostile": lambda: hostile(warehouse, 10_000 // tenth),
-            "bulk": lambda: bulk(folder / "bulk", 2000 // tenth),
+            "bulk": lambda: bulk(folder / "bulk3", 8000 // tenth, 3) | bulk(folder / "bulk30", 1600 // tenth, 30),
         }
         for part in parts:
             figures |= work[part]()

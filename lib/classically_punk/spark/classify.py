@@ -61,7 +61,9 @@ def pending(warehouse: Warehouse, model: PublishedModel) -> DataFrame:
 def _described(warehouse: Warehouse, pending: DataFrame, settings: Settings) -> DataFrame:
     """The rows of `features` of these clips, in the definitions of now."""
     described = catalogue.feature_set_id("punk", settings.features.segment_s)  # of every row, whatever the model uses
-    return warehouse.read("features").where(F.col("feature_set") == described).join(pending, "clip_id", "left_semi")
+    # a clip of one segment has it too, with the values of the whole
+    rows = warehouse.read("features").where((F.col("feature_set") == described) & (F.col("segment") >= 0))
+    return rows.join(pending, "clip_id", "left_semi")
 
 
 def _answers(rows: DataFrame, model: PublishedModel) -> DataFrame:
