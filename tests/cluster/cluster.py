@@ -118,7 +118,9 @@ class Cluster:
             time.sleep(0.1)
 
     @contextmanager
-    def submitted(self, job: str, words: Sequence[str], toml: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    def submitted(
+        self, job: str, words: Sequence[str], toml: str, log: Path, spark: Sequence[str] = ()
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A job given to spark-submit on the gateway, with nothing but the release; `log` gets what it says."""
         gateway = self.nodes["gateway"]
         release = self.place / "release"
@@ -147,7 +149,7 @@ class Cluster:
         line += ["--archives", f"{archive.name}#env", "--files", "pipeline.toml"]
         line += ["--jars", ",".join(f"jars/{jar.name}" for jar in sorted((release / "jars").glob("*.jar")))]
         line += [word for key, value in told.items() for word in ("--conf", f"{key}={value}")]
-        line += [f"jobs/{job}.py", "--config", "pipeline.toml", *words]
+        line += [*spark, f"jobs/{job}.py", "--config", "pipeline.toml", *words]
         process = gateway.popen(line, self.variables(gateway), log, PUNK)
         try:
             yield process

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.cluster.cluster import PUNK, Cluster, properties, tasks_by_host
 from tests.cluster.nodes import Isolation, Node
 from tests.faults.processes import ROOT, Job, command, descendants
 from tests.faults.truth import table
+from tests.spark.conftest import UNCOMPILED
 
 from classically_punk.audio.synthetic import write_corpus
 
@@ -40,6 +41,8 @@ KEYS = {
 }
 OF_A_RUN = {"run_id", "last_run_id", "ingested_at", "published_at"}
 """Columns that say when and by which run; everything else is compared."""
+QUICKER = [word for key, value in UNCOMPILED.items() for word in ("--conf", f"{key}={value}")]
+"""For the runs beside the one that is as users have it."""
 FITTED = ("models", "predictions", "metrics")
 """Tables of fitted numbers, equal to 1e-9 relative; all others are equal to the bit."""
 
@@ -68,16 +71,21 @@ TOML = '[corpus]\nlabels = "folder"\n\n[evaluation]\nfolds = 2\nbootstrap_draws 
 
 
 @pytest.fixture(scope="module")
-def local(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse of a local run in the checkout."""
+def local(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """A local run in the checkout, under way beside the cluster's -> what waits for its end and tells its warehouse."""
     folder = tmp_path_factory.mktemp("local")
     (folder / "pipeline.toml").write_text(TOML)
-    job = Job("run_pipeline", ["--config", str(folder / "pipeline.toml"), *words(place, "local")], folder / "job.log")
-    try:
+    where = ["--config", str(folder / "pipeline.toml"), *words(place, "local")]
+    job = Job("run_pipeline", where, folder / "job.log", QUICKER)
+
+    def ended() -> Path:
         assert job.wait(1500) == 0, job.text[-4000:]
+        return place / "written/local/warehouse"
+
+    try:
+        yield ended
     finally:
         job.kill()
-    return place / "written/local/warehouse"
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +112,15 @@ def report(isolation: Isolation) -> Iterator[dict[str, Any]]:
 
 
 def submitted(
-    cluster: Cluster, place: Path, name: str, meanwhile: Callable[[], None] = lambda: None
+    cluster: Cluster,
+    place: Path,
+    name: str,
+    meanwhile: Callable[[], None] = lambda: None,
+    spark: Sequence[str] = (),
 ) -> tuple[Path, str]:
     """Runs the pipeline on the cluster to its end -> its warehouse and what it said."""
     log = cluster.place / f"{name}.log"
-    with cluster.submitted("run_pipeline", words(place, name), TOML, log) as process:
+    with cluster.submitted("run_pipeline", words(place, name), TOML, log, spark) as process:
         meanwhile()
         status = process.wait(1500)
     assert status == 0, log.read_text(errors="replace")[-4000:]
@@ -141,10 +153,10 @@ def test_nodes_see_only_what_is_shared(cluster: Cluster, place: Path, isolation:
 
 
 def test_a_packaged_pipeline_gives_what_a_local_run_gives(
-    cluster: Cluster, place: Path, local: Path, report: dict[str, Any], isolation: Isolation
+    cluster: Cluster, place: Path, local: Callable[[], Path], report: dict[str, Any], isolation: Isolation
 ) -> None:
     warehouse, said = submitted(cluster, place, "cluster")
-    report["rows_compared"] = compared(local, warehouse)
+    report["rows_compared"] = compared(local(), warehouse)
     events = cluster.events()
     done = tasks_by_host(events, "files described")
     assert set(done) == {cluster.nodes[name].host for name in ("worker-1", "worker-2")}, done
@@ -168,7 +180,7 @@ def test_a_packaged_pipeline_gives_what_a_local_run_gives(
 
 
 def test_a_machine_that_dies_half_way_changes_nothing(
-    cluster: Cluster, place: Path, local: Path, report: dict[str, Any]
+    cluster: Cluster, place: Path, local: Callable[[], Path], report: dict[str, Any]
 ) -> None:
     died = []
 
@@ -183,13 +195,13 @@ def test_a_machine_that_dies_half_way_changes_nothing(
         cluster.kill("worker-2")
         died.append(time.monotonic())
 
-    warehouse, _ = submitted(cluster, place, "killed", pull_a_plug)
+    warehouse, _ = submitted(cluster, place, "killed", pull_a_plug, QUICKER)
     assert died
     done = tasks_by_host(cluster.events(), "files described")
     assert done[cluster.nodes["worker-1"].host] > 0
     lost = [e for e in cluster.events() if e["Event"] == "SparkListenerExecutorRemoved"]
     assert lost, "no executor was lost: the plug was pulled too late"
-    report["rows_compared_after_kill"] = compared(local, warehouse)
+    report["rows_compared_after_kill"] = compared(local(), warehouse)
 
 
 def programs(node: Node) -> list[str]:
