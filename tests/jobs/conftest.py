@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ def answered(text: str) -> str:
 
 @pytest.fixture(scope="session")
 def demo() -> str:
-    """What the README's first command prints."""
+    """What the README's first command prints, where nothing is left of another version's models."""
+    for name in ("warehouse", "reports"):
+        shutil.rmtree(ROOT / "demo" / name, ignore_errors=True)
     return succeeded(blocks()[0].text)
 
 
